@@ -1,0 +1,48 @@
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { instant, operator } from "#platform/db.ts";
+
+export const MESSAGE_STATES = ["queued", "sending", "sent", "delivered", "failed", "expired", "unknown"] as const;
+
+/** One SMS or flash call to one phone: the row is the truth, the queue only carries its id. */
+export const messages = sqliteTable(
+  "messages",
+  {
+    operator: operator(),
+    id: text("id").notNull(),
+    channel: text("channel", { enum: ["sms", "flashcall"] }).notNull(),
+    recipient: text("recipient").notNull(),
+    purpose: text("purpose").notNull(),
+    sealed: text("sealed"),
+    parts: integer("parts").notNull(),
+    state: text("state", { enum: MESSAGE_STATES }).notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+    error: text("error"),
+    smscId: text("smsc_id"),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.operator, t.id] }),
+    index("messages_due").on(t.operator, t.state, t.nextAttemptAt),
+    index("messages_recipient").on(t.operator, t.recipient, t.createdAt),
+  ],
+);
+
+/** An SMS that somebody sent to us, by Kannel's id. */
+export const inboundMessages = sqliteTable(
+  "inbound_messages",
+  {
+    operator: operator(),
+    id: text("id").notNull(),
+    sender: text("sender").notNull(),
+    recipient: text("recipient").notNull(),
+    text: text("text").notNull(),
+    receivedAt: instant("received_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.id] })],
+);
+
+export type Message = typeof messages.$inferSelect;
+export type InboundMessage = typeof inboundMessages.$inferSelect;

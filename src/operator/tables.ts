@@ -1,0 +1,52 @@
+import { foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { instant, operator } from "#platform/db.ts";
+
+/** A flat with a contract. Its uid is what the apps call houseId and flatId. */
+export const contracts = sqliteTable(
+  "contracts",
+  {
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    login: text("login").notNull(),
+    address: text("address").notNull(),
+    flat: text("flat"),
+    state: integer("state").notNull().default(2).$type<0 | 1 | 2>(),
+    balance: integer("balance").notNull().default(0),
+    services: text("services", { mode: "json" }).notNull().default([]).$type<string[]>(),
+    password: text("password"),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.uid] }), uniqueIndex("contracts_login").on(t.operator, t.login)],
+);
+
+/** A phone whose owner may act for the contract. One phone may have several contracts, and one contract several phones. */
+export const contractPhones = sqliteTable(
+  "contract_phones",
+  {
+    operator: operator(),
+    phone: text("phone").notNull(),
+    uid: integer("uid").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.operator, t.phone, t.uid] }),
+    index("contract_phones_uid").on(t.operator, t.uid),
+    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete("cascade"),
+  ],
+);
+
+/** One device whose service state differs from its contract's. */
+export const contractDeviceStates = sqliteTable(
+  "contract_device_states",
+  {
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    deviceId: integer("device_id").notNull(),
+    state: integer("state").notNull().$type<0 | 1 | 2>(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.operator, t.uid, t.deviceId] }),
+    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete("cascade"),
+  ],
+);
+
+export type Contract = typeof contracts.$inferSelect;

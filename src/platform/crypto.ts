@@ -1,0 +1,89 @@
+import { Buffer } from "node:buffer";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+// node:crypto where an answer is needed without an await (a Durable Object's critical section, the
+// callout's hot path); WebCrypto for AES-GCM, which has no synchronous form worth using.
+
+/** SHA-256 in lower-case hex: how tokens are named in D1 and KV. */
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+export function hmac(key: Uint8Array | string, text: string): Buffer {
+  return createHmac("sha256", key).update(text).digest();
+}
+
+/** Base64url without padding of the first `bytes` bytes of an HMAC-SHA-256: a signature for a URL. */
+export const shortMac = (key: Uint8Array | string, text: string, bytes = 16): string =>
+  hmac(key, text).subarray(0, bytes).toString("base64url");
+
+/** Compares two strings in time that does not tell how much of them is equal. Unequal lengths are unequal at once. */
+export function sameText(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** Decimal digits from the system's generator; rejection sampling, so that every code is equally likely. */
+export function randomDigits(length: number): string {
+  let digits = "";
+  while (digits.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
+      if (byte < 250 && digits.length < length) digits += byte % 10;
+    }
+  }
+  return digits;
+}
+
+/** A random id of `bytes` bytes in base64url. */
+export const randomId = (bytes = 12): string =>
+  Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("base64url");
+
+/** Named keys: the first one signs and seals, every one verifies and opens. So a key is replaced without a gap. */
+export interface Keyring {
+  current: { kid: string; key: Uint8Array };
+  find(kid: string): Uint8Array | undefined;
+}
+
+/** Reads `{"kid":"base64", …}`, or one bare base64 key, which is then called `k1`. Each key has at least 32 bytes. */
+export function parseKeyring(text: string): Keyring {
+  const named = text.trimStart().startsWith("{") ? (JSON.parse(text) as Record<string, string>) : { k1: text };
+  const keys = new Map(Object.entries(named).map(([kid, base64]) => [kid, new Uint8Array(Buffer.from(base64, "base64"))]));
+  const [first] = keys;
+  if (!first) throw new Error("a keyring needs a key");
+  for (const [kid, key] of keys) {
+    if (key.length < 32) throw new Error(`key ${kid} is shorter than 32 bytes`);
+    if (!/^[A-Za-z0-9_-]{1,16}$/.test(kid)) throw new Error(`key id ${kid} may hold only letters, digits, _ and -`);
+  }
+  return { current: { kid: first[0], key: first[1] }, find: (kid) => keys.get(kid) };
+}
+
+/** A key for one purpose, so that a signature made for one thing means nothing to another. */
+export const keyFor = (key: Uint8Array, purpose: string): Buffer => hmac(key, `yardgate/${purpose}`);
+
+/**
+ * Encrypts a secret for a column: `kid.iv.ciphertext`, AES-256-GCM. `context` (the row's id) is bound
+ * to it, so that a sealed value copied to another row does not open there.
+ */
+export async function seal(ring: Keyring, plain: string, context: string): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const key = await aesKey(ring.current.key);
+  const sealed = await crypto.subtle.encrypt(gcm(iv, context), key, Buffer.from(plain));
+  return [ring.current.kid, Buffer.from(iv).toString("base64url"), Buffer.from(sealed).toString("base64url")].join(".");
+}
+
+/** Opens what `seal` made. Throws when the key is gone, or the text was changed or belongs to another row. */
+export async function open(ring: Keyring, sealed: string, context: string): Promise<string> {
+  const [kid = "", iv = "", text = ""] = sealed.split(".");
+  const raw = ring.find(kid);
+  if (!raw) throw new Error(`no key ${kid} to open a sealed column`);
+  const plain = await crypto.subtle.decrypt(
+    gcm(Buffer.from(iv, "base64url"), context),
+    await aesKey(raw),
+    Buffer.from(text, "base64url"),
+  );
+  return Buffer.from(plain).toString();
+}
+
+const gcm = (iv: Uint8Array, context: string) => ({ name: "AES-GCM", iv, additionalData: Buffer.from(context) });
+
+const aesKey = (raw: Uint8Array) =>
+  crypto.subtle.importKey("raw", keyFor(raw, "seal"), "AES-GCM", false, ["encrypt", "decrypt"]);

@@ -1,0 +1,31 @@
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import { integer, text } from "drizzle-orm/sqlite-core";
+
+export type Db = DrizzleD1Database;
+
+const opened = new WeakMap<D1Database, Db>();
+
+/** The database of this deployment. Queries take it as their first argument. */
+export function database({ DB }: { DB: D1Database }): Db {
+  let db = opened.get(DB);
+  if (!db) {
+    db = drizzle(DB);
+    opened.set(DB, db);
+  }
+  return db;
+}
+
+/** The operator whose row it is: the first column of every key, so that an operator can move to its own database. */
+export const operator = () => text("operator").notNull();
+
+/** A point in time, stored as milliseconds since 1970. */
+export const instant = (name: string) => integer(name, { mode: "timestamp_ms" });
+
+/** A yes or no, stored as 1 or 0. */
+export const flag = (name: string) => integer(name, { mode: "boolean" });
+
+/** True for the error that SQLite throws when a row with such a unique key is already there. */
+export const isDuplicate = (error: unknown): boolean => /UNIQUE constraint failed/.test(describe(error));
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? `${error.message} ${error.cause === undefined ? "" : describe(error.cause)}` : String(error);

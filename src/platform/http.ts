@@ -1,0 +1,56 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { describeRoute, resolver } from "hono-openapi";
+import { z } from "zod";
+import type { Env } from "#env.ts";
+import { AppError } from "./errors.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+}
+
+const MAX_BODY = 256 * 1024;
+
+/** Refuses a body above 256 KiB, whether or not its length was announced. */
+export const limitBody = bodyLimit({
+  maxSize: MAX_BODY,
+  onError: () => {
+    throw new AppError("too_large", "The body is too large");
+  },
+});
+
+/**
+ * Parses a JSON body as leniently as the field needs: no body and `{}` are the same, and the content type
+ * does not count, because the apps leave it out. A bad body is an AppError, so each surface says it its own way.
+ */
+export function body<S extends z.ZodType>(
+  schema: S,
+): MiddlewareHandler<AppEnv, string, { in: { json: z.input<S> }; out: { json: z.output<S> } }> {
+  const describe = describeRoute({ requestBody: { content: { "application/json": { schema: resolver(schema) } } } });
+  const parse: MiddlewareHandler = async (c, next) => {
+    const result = schema.safeParse(await jsonOf(c));
+    if (!result.success) throw new AppError("invalid", z.prettifyError(result.error));
+    c.req.addValidatedData("json", result.data as object);
+    await next();
+  };
+  return Object.assign(parse, describe) as never;
+}
+
+async function jsonOf(c: Context): Promise<unknown> {
+  const text = await c.req.text();
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("invalid", "The body is not JSON");
+  }
+}
+
+/** The client's address: what Cloudflare saw. In development it is kept as sent. */
+export const clientAddress = (c: Context): string => c.req.header("cf-connecting-ip") ?? "0.0.0.0";
+
+/** `waitUntil` of the request, for work that may be lost. */
+export type After = (work: Promise<unknown>) => void;
+
+export const after = (c: Context): After => (work) =>
+  c.executionCtx.waitUntil(work.catch((error: unknown) => console.error("after the answer:", error)));

@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+/**
+ * What a lower part announces to the parts above it. A signal only hastens: the truth is in D1, and the
+ * minute's cron finds whatever a lost signal would have told.
+ */
+export const Signal = z.discriminatedUnion("type", [
+  /** Sessions ended; their tokens, by SHA-256, must be refused from now on. */
+  z.object({ type: z.literal("sessions.ended"), tokenHashes: z.array(z.string()) }),
+  /** What some contract may watch has changed. */
+  z.object({ type: z.literal("cameras.revoked") }),
+]);
+export type Signal = z.infer<typeof Signal>;
+
+/** Announces, and does not fail the caller: its change is already in D1. */
+export async function announce({ SIGNALS }: { SIGNALS: Queue<Signal> }, signal: Signal): Promise<void> {
+  try {
+    await SIGNALS.send(signal);
+  } catch (error) {
+    console.error("signal not sent, the cron will find it:", signal.type, error);
+  }
+}

@@ -1,0 +1,150 @@
+import { sql } from "drizzle-orm";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { flag, instant, operator } from "#platform/db.ts";
+
+/** A camera (type 1, 2), a lock (3) or another thing on a wall. A panel with a camera is entered as both. */
+export const devices = sqliteTable(
+  "devices",
+  {
+    deviceId: integer("device_id").primaryKey({ autoIncrement: true }),
+    operator: operator(),
+    uuid: text("uuid").notNull(),
+    type: integer("type").notNull(),
+    url: text("url"),
+    isActive: flag("is_active").notNull().default(false),
+    title: text("title").notNull(),
+    address: text("address"),
+    longitude: text("longitude"),
+    latitude: text("latitude"),
+    recordDays: integer("record_days"),
+    domophoneid: integer("domophoneid"),
+    monitorid: integer("monitorid"),
+    dtmf: text("dtmf"),
+    paneltype: integer("paneltype"),
+    panelip: text("panelip"),
+    secrets: text("secrets"),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("devices_uuid").on(t.operator, t.uuid),
+    uniqueIndex("devices_domophone").on(t.operator, t.domophoneid).where(sql`domophoneid IS NOT NULL`),
+    uniqueIndex("devices_monitor").on(t.operator, t.monitorid).where(sql`monitorid IS NOT NULL`),
+    index("devices_address").on(t.operator, t.address),
+  ],
+);
+
+/** A way through: a lock, the camera that looks at it, and the URL that opens it. */
+export const doors = sqliteTable(
+  "doors",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    operator: operator(),
+    deviceId: integer("device_id").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
+    cam: integer("cam").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
+    icon: text("icon", { enum: ["entrance", "wicket", "gate", "barrier"] }).notNull(),
+    entrance: text("entrance"),
+    name: text("name").notNull(),
+    open: text("open").notNull(),
+    openTrait: text("open_trait", { enum: ["GET", "PUT", "POST"] }).notNull().default("GET"),
+  },
+  (t) => [index("doors_device").on(t.operator, t.deviceId), index("doors_cam").on(t.operator, t.cam)],
+);
+
+/** A contract may use a device. Contract 0 is everybody: the city's cameras. */
+export const rights = sqliteTable(
+  "rights",
+  {
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    deviceId: integer("device_id").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.uid, t.deviceId] }), index("rights_device").on(t.operator, t.deviceId)],
+);
+
+/** An RFID key of a contract. */
+export const keys = sqliteTable(
+  "keys",
+  {
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    key: text("key").notNull(),
+    comment: text("comment").notNull().default(""),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.uid, t.key] })],
+);
+
+/** The intercom settings of one contract's flat. */
+export const homes = sqliteTable(
+  "homes",
+  {
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    cms: flag("cms").notNull().default(true),
+    voip: flag("voip").notNull().default(true),
+    whiteRabbit: integer("white_rabbit").notNull().default(0),
+    autoOpenUntil: instant("auto_open_until").notNull().default(new Date(0)),
+    doorCode: text("door_code").notNull(),
+    doorCodeOn: flag("door_code_on").notNull().default(true),
+    frsOff: flag("frs_off").notNull().default(false),
+    eventLogOff: flag("event_log_off").notNull().default(false),
+    eventLogHidden: flag("event_log_hidden").notNull().default(false),
+    paperBill: flag("paper_bill").notNull().default(false),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.uid] })],
+);
+
+/** Something that happened at a door, as the flat's log shows it. */
+export const events = sqliteTable(
+  "events",
+  {
+    operator: operator(),
+    id: text("id").notNull(),
+    uid: integer("uid").notNull(),
+    at: instant("at").notNull(),
+    kind: integer("kind").notNull(),
+    deviceId: integer("device_id").notNull(),
+    title: text("title").notNull(),
+    detail: text("detail").notNull().default(""),
+    extra: text("extra", { mode: "json" }).notNull().default({}).$type<Record<string, unknown>>(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("events_home").on(t.operator, t.uid, t.at)],
+);
+
+/** A camera token that was handed out: enough to make the same token again, and to see whether it has become too wide. */
+export const cameraGrants = sqliteTable(
+  "camera_grants",
+  {
+    operator: operator(),
+    sessionId: text("session_id").notNull(),
+    digest: text("digest").notNull(),
+    accountId: text("account_id").notNull(),
+    contracts: text("contracts", { mode: "json" }).notNull().$type<number[]>(),
+    streams: text("streams", { mode: "json" }).notNull().$type<string[]>(),
+    issuedAt: instant("issued_at").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.operator, t.sessionId, t.digest] }),
+    index("camera_grants_live").on(t.operator, t.expiresAt),
+  ],
+);
+
+/** From this moment on, camera tokens that were issued to the subject earlier are refused. */
+export const cameraRevocations = sqliteTable(
+  "camera_revocations",
+  {
+    operator: operator(),
+    subject: text("subject").notNull(),
+    revokedAt: instant("revoked_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.subject] }), index("camera_revocations_at").on(t.operator, t.revokedAt)],
+);
+
+export type Device = typeof devices.$inferSelect;
+export type NewDevice = typeof devices.$inferInsert;
+export type Door = typeof doors.$inferSelect;
+export type NewDoor = typeof doors.$inferInsert;
+export type Home = typeof homes.$inferSelect;
+export type Event = typeof events.$inferSelect;
+export type CameraGrant = typeof cameraGrants.$inferSelect;

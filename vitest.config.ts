@@ -1,0 +1,39 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const key = Buffer.alloc(32, 7).toString("base64");
+
+export default defineConfig(async () => ({
+  plugins: [
+    cloudflareTest({
+      main: "./src/index.ts",
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: {
+        bindings: {
+          MIGRATIONS: await readD1Migrations("migrations"),
+          ENVIRONMENT: "development",
+          SMS_TRANSPORT: "kannel",
+          KANNEL_URL: "http://kannel.test:13013",
+          KANNEL_USER: "yardgate",
+          KANNEL_PASS: "kannel-pass",
+          KANNEL_FROM: "YARDGATE",
+          KANNEL_HOOK_SECRET: "kannel-hook-secret",
+          PBX_HOOK_SECRET: "pbx-hook-secret-1",
+          PUBLIC_URL: "https://api.example.net",
+          INTEGRATION_TOKEN: "integration-token",
+          TEST_USER: "",
+          TEST_PASS: "",
+          MASTER_KEY: key,
+          SIGNING_KEYS: JSON.stringify({ k1: key }),
+          PEPPERS: JSON.stringify({ k1: key }),
+        },
+      },
+    }),
+  ],
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["test/e2e/**"],
+    setupFiles: ["test/support/migrate.ts"],
+    isolate: false,
+  },
+}));
