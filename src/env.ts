@@ -21,16 +21,28 @@ const number = (min: number, max: number, preset: number) => z.coerce.number().i
 const optional = z.string().min(1).optional();
 const url = z.url({ protocol: /^https?$/ });
 const baseUrl = url.transform((text) => text.replace(/\/+$/, ""));
-const list = z.string().default("").transform((text) => text.split(",").map((item) => item.trim()).filter(Boolean));
+const list = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
 const json = <S extends z.ZodType>(schema: S) =>
-  z.string().default("{}").transform((text, context) => {
-    try {
-      return JSON.parse(text) as unknown;
-    } catch {
-      context.issues.push({ code: "custom", message: "is not JSON", input: text });
-      return z.NEVER;
-    }
-  }).pipe(schema);
+  z
+    .string()
+    .default("{}")
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.issues.push({ code: "custom", message: "is not JSON", input: text });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 const keyring = z.string().transform((text, context) => {
   try {
     return parseKeyring(text);
@@ -39,7 +51,10 @@ const keyring = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-const seconds = z.string().regex(/^\d+(,\d+)*$/).transform((text) => text.split(",").map(Number));
+const seconds = z
+  .string()
+  .regex(/^\d+(,\d+)*$/)
+  .transform((text) => text.split(",").map(Number));
 const count = (min: number, max: number, preset: number) => z.number().int().min(min).max(max).default(preset);
 const day = (zone: string) => {
   new Intl.DateTimeFormat("en", { timeZone: zone });
@@ -98,75 +113,93 @@ const Extension = z.object({
   highlight: onOff.optional(),
 });
 
-export const Settings = z.object({
-  ENVIRONMENT: z.enum(["development", "production"]).default("production"),
-  OPERATOR: z.string().min(1).max(32).default("main"),
-  PUBLIC_URL: baseUrl.default("http://127.0.0.1:8787"),
-  TIME_ZONE: z.string().default("Europe/Moscow").refine(day, "is not a time zone"),
-  COUNTRY: z.string().length(2).default("RU"),
+export const Settings = z
+  .object({
+    ENVIRONMENT: z.enum(["development", "production"]).default("production"),
+    OPERATOR: z.string().min(1).max(32).default("main"),
+    PUBLIC_URL: baseUrl.default("http://127.0.0.1:8787"),
+    TIME_ZONE: z.string().default("Europe/Moscow").refine(day, "is not a time zone"),
+    COUNTRY: z.string().length(2).default("RU"),
 
-  SMS_TRANSPORT: z.enum(["kannel", "log"]).default("kannel"),
-  SMS_TEXT: z.string().max(160).default("Код подтверждения: "),
-  SMS_MAX_PARTS: number(1, 10, 5),
-  SMS_COUNTRIES: list,
-  KANNEL_URL: baseUrl.optional(),
-  KANNEL_USER: optional,
-  KANNEL_PASS: optional,
-  KANNEL_FROM: optional,
-  KANNEL_HOOK_SECRET: z.string().min(16),
-  FLASHCALL_URL: url.optional(),
-  FLASHCALL_TOKEN: optional,
+    SMS_TRANSPORT: z.enum(["kannel", "log"]).default("kannel"),
+    SMS_TEXT: z.string().max(160).default("Код подтверждения: "),
+    SMS_MAX_PARTS: number(1, 10, 5),
+    SMS_COUNTRIES: list,
+    KANNEL_URL: baseUrl.optional(),
+    KANNEL_USER: optional,
+    KANNEL_PASS: optional,
+    KANNEL_FROM: optional,
+    KANNEL_HOOK_SECRET: z.string().min(16),
+    FLASHCALL_URL: url.optional(),
+    FLASHCALL_TOKEN: optional,
 
-  CONFIRMATION_METHOD: z.enum(["sms", "outgoingCall", "flashCall"]).default("sms"),
-  CONFIRMATION_NUMBERS: list,
-  PBX_HOOK_SECRET: z.string().min(16).optional(),
-  PHONE_PATTERN: optional,
-  TEST_USER: optional,
-  TEST_PASS: z.string().regex(/^\d{4,6}$/).optional(),
-  OTP_LENGTH: z.enum(["4", "6"]).default("4").transform(Number),
-  OTP_LIFE: number(60, 600, 300),
-  OTP_TRIES: number(1, 5, 5),
-  OTP_RESEND_GAPS: seconds.default([60, 60, 120, 300, 600]),
-  LIMITS: json(Limits),
-  SESSION_DAYS: number(1, 400, 365),
+    CONFIRMATION_METHOD: z.enum(["sms", "outgoingCall", "flashCall"]).default("sms"),
+    CONFIRMATION_NUMBERS: list,
+    PBX_HOOK_SECRET: z.string().min(16).optional(),
+    PHONE_PATTERN: optional,
+    TEST_USER: optional,
+    TEST_PASS: z
+      .string()
+      .regex(/^\d{4,6}$/)
+      .optional(),
+    OTP_LENGTH: z.enum(["4", "6"]).default("4").transform(Number),
+    OTP_LIFE: number(60, 600, 300),
+    OTP_TRIES: number(1, 5, 5),
+    OTP_RESEND_GAPS: seconds.default([60, 60, 120, 300, 600]),
+    LIMITS: json(Limits),
+    SESSION_DAYS: number(1, 400, 365),
 
-  EXPIRE: number(1, 1440, 360),
-  PROXYFL: url.optional(),
-  FLUSSONIC_SECRET: z.string().min(16).optional(),
-  AUTH_DURATION: number(10, 180, 60),
-  MAX_SESSIONS: number(1, 10_000, 100),
-  HLS_MODE: z.enum(["fmp4", "mpegts"]).default("fmp4"),
+    EXPIRE: number(1, 1440, 360),
+    PROXYFL: url.optional(),
+    FLUSSONIC_SECRET: z.string().min(16).optional(),
+    AUTH_DURATION: number(10, 180, 60),
+    MAX_SESSIONS: number(1, 10_000, 100),
+    HLS_MODE: z.enum(["fmp4", "mpegts"]).default("fmp4"),
 
-  INTEGRATION_TOKEN: z.string().min(16),
-  PANEL_HOSTS: list,
-  BILLING: z.enum(["local", "http", "legacy"]).default("local"),
-  BILLING_URL: baseUrl.optional(),
-  BILLING_TOKEN: optional,
+    INTEGRATION_TOKEN: z.string().min(16),
+    PANEL_HOSTS: list,
+    BILLING: z.enum(["local", "http", "legacy"]).default("local"),
+    BILLING_URL: baseUrl.optional(),
+    BILLING_TOKEN: optional,
 
-  SIGNING_KEYS: keyring,
-  PEPPERS: keyring,
-  MASTER_KEY: keyring,
+    SIGNING_KEYS: keyring,
+    PEPPERS: keyring,
+    MASTER_KEY: keyring,
 
-  APP_OPTIONS: json(AppOptions),
-  APP_VERSIONS: json(z.object({ android: Version.prefault({}), ios: Version.prefault({}), harmony: Version.prefault({}) }).prefault({})),
-  EXTENSIONS: z.string().default("[]").transform((text) => JSON.parse(text) as unknown).pipe(z.array(Extension)),
-}).superRefine((value, context) => {
-  const need = (name: string, message: string) => context.addIssue({ code: "custom", path: [name], message });
-  if (value.SMS_TRANSPORT === "log" && value.ENVIRONMENT !== "development") need("SMS_TRANSPORT", "log is for development only");
-  if (value.SMS_TRANSPORT === "kannel") {
-    for (const name of ["KANNEL_URL", "KANNEL_USER", "KANNEL_PASS", "KANNEL_FROM"] as const) {
-      if (!value[name]) need(name, "is needed to send SMS through Kannel");
+    APP_OPTIONS: json(AppOptions),
+    APP_VERSIONS: json(
+      z
+        .object({ android: Version.prefault({}), ios: Version.prefault({}), harmony: Version.prefault({}) })
+        .prefault({}),
+    ),
+    EXTENSIONS: z
+      .string()
+      .default("[]")
+      .transform((text) => JSON.parse(text) as unknown)
+      .pipe(z.array(Extension)),
+  })
+  .superRefine((value, context) => {
+    const need = (name: string, message: string) => context.addIssue({ code: "custom", path: [name], message });
+    if (value.SMS_TRANSPORT === "log" && value.ENVIRONMENT !== "development")
+      need("SMS_TRANSPORT", "log is for development only");
+    if (value.SMS_TRANSPORT === "kannel") {
+      for (const name of ["KANNEL_URL", "KANNEL_USER", "KANNEL_PASS", "KANNEL_FROM"] as const) {
+        if (!value[name]) need(name, "is needed to send SMS through Kannel");
+      }
     }
-  }
-  if (value.BILLING !== "local" && !value.BILLING_URL) need("BILLING_URL", `is needed for BILLING=${value.BILLING}`);
-  if (value.CONFIRMATION_METHOD === "outgoingCall" && (!value.PBX_HOOK_SECRET || value.CONFIRMATION_NUMBERS.length === 0)) {
-    need("CONFIRMATION_NUMBERS", "and PBX_HOOK_SECRET are needed for outgoingCall");
-  }
-  if (value.CONFIRMATION_METHOD === "flashCall" && !value.FLASHCALL_URL && value.ENVIRONMENT !== "development") {
-    need("FLASHCALL_URL", "is needed for flashCall");
-  }
-  if (Boolean(value.TEST_USER) !== Boolean(value.TEST_PASS)) need("TEST_USER", "and TEST_PASS are set together or not at all");
-});
+    if (value.BILLING !== "local" && !value.BILLING_URL) need("BILLING_URL", `is needed for BILLING=${value.BILLING}`);
+    if (
+      value.CONFIRMATION_METHOD === "outgoingCall" &&
+      (!value.PBX_HOOK_SECRET || value.CONFIRMATION_NUMBERS.length === 0)
+    ) {
+      need("CONFIRMATION_NUMBERS", "and PBX_HOOK_SECRET are needed for outgoingCall");
+    }
+    if (value.CONFIRMATION_METHOD === "flashCall" && !value.FLASHCALL_URL && value.ENVIRONMENT !== "development") {
+      need("FLASHCALL_URL", "is needed for flashCall");
+    }
+    if (Boolean(value.TEST_USER) !== Boolean(value.TEST_PASS))
+      need("TEST_USER", "and TEST_PASS are set together or not at all");
+  });
 export type Settings = z.output<typeof Settings>;
 
 /** The deployment is misconfigured. The message names the variables and never their values. */
@@ -188,7 +221,9 @@ export function settings(env: Env): Settings {
 
 // An empty variable is an unset one: wrangler and .dev.vars have no other way to say "off".
 function read(env: Env): Settings {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => typeof value === "string" && value !== ""));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => typeof value === "string" && value !== ""),
+  );
   const result = Settings.safeParse(given);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);

@@ -30,7 +30,9 @@ export const contractPhones = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.phone, t.uid] }),
     index("contract_phones_uid").on(t.operator, t.uid),
-    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete("cascade"),
+    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete(
+      "cascade",
+    ),
   ],
 );
 
@@ -45,7 +47,9 @@ export const contractDeviceStates = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.uid, t.deviceId] }),
-    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete("cascade"),
+    foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete(
+      "cascade",
+    ),
   ],
 );
 

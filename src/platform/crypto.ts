@@ -46,7 +46,9 @@ export interface Keyring {
 /** Reads `{"kid":"base64", …}`, or one bare base64 key, which is then called `k1`. Each key has at least 32 bytes. */
 export function parseKeyring(text: string): Keyring {
   const named = text.trimStart().startsWith("{") ? (JSON.parse(text) as Record<string, string>) : { k1: text };
-  const keys = new Map(Object.entries(named).map(([kid, base64]) => [kid, new Uint8Array(Buffer.from(base64, "base64"))]));
+  const keys = new Map(
+    Object.entries(named).map(([kid, base64]) => [kid, new Uint8Array(Buffer.from(base64, "base64"))]),
+  );
   const [first] = keys;
   if (!first) throw new Error("a keyring needs a key");
   for (const [kid, key] of keys) {

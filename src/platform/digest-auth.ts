@@ -28,7 +28,12 @@ export function digestAuthorization(challenge: string, { method, url, user, pass
     ? digest(secret, fields.nonce, nc, cnonce, "auth", request)
     : digest(secret, fields.nonce, request);
 
-  const answer = [quoted("username", user), quoted("realm", fields.realm), quoted("nonce", fields.nonce), quoted("uri", uri)];
+  const answer = [
+    quoted("username", user),
+    quoted("realm", fields.realm),
+    quoted("nonce", fields.nonce),
+    quoted("uri", uri),
+  ];
   answer.push(quoted("response", response), `algorithm=${algorithm}`);
   if (fields.opaque) answer.push(quoted("opaque", fields.opaque));
   if (qops) answer.push("qop=auth", `nc=${nc}`, quoted("cnonce", cnonce));
@@ -42,5 +47,7 @@ function fieldsOf(header: string): Record<string, string | undefined> | undefine
   const start = /(?:^|,\s*)Digest\s+/i.exec(header);
   if (!start) return undefined;
   const pairs = header.slice(start.index + start[0].length).matchAll(/(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g);
-  return Object.fromEntries([...pairs].map(([, name, text, token]) => [name!.toLowerCase(), token ?? text!.replace(/\\(.)/g, "$1")]));
+  return Object.fromEntries(
+    [...pairs].map(([, name, text, token]) => [name!.toLowerCase(), token ?? text!.replace(/\\(.)/g, "$1")]),
+  );
 }

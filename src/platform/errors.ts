@@ -50,7 +50,8 @@ export function told(error: unknown): Told {
   if (error instanceof AppError) {
     return { status: STATUS[error.code], reason: error.reason, message: error.message, retryAfter: error.retryAfter };
   }
-  if (error instanceof HTTPException && error.status < 500) return { status: 400, reason: "invalid", message: error.message };
+  if (error instanceof HTTPException && error.status < 500)
+    return { status: 400, reason: "invalid", message: error.message };
   console.error(error);
   return { status: 500, reason: "internal", message: "Something went wrong" };
 }

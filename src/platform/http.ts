@@ -52,5 +52,7 @@ export const clientAddress = (c: Context): string => c.req.header("cf-connecting
 /** `waitUntil` of the request, for work that may be lost. */
 export type After = (work: Promise<unknown>) => void;
 
-export const after = (c: Context): After => (work) =>
-  c.executionCtx.waitUntil(work.catch((error: unknown) => console.error("after the answer:", error)));
+export const after =
+  (c: Context): After =>
+  (work) =>
+    c.executionCtx.waitUntil(work.catch((error: unknown) => console.error("after the answer:", error)));

@@ -13,7 +13,10 @@ interface CallOptions extends RequestInit {
  * One call to an outside system. Throws AppError `unavailable` when it cannot be reached or is slower than
  * the time limit; any HTTP answer is returned. Redirects are not followed: they would leave the checked host.
  */
-export async function call(url: string | URL, { timeLimitMs = TIME_LIMIT_MS, ...init }: CallOptions = {}): Promise<Response> {
+export async function call(
+  url: string | URL,
+  { timeLimitMs = TIME_LIMIT_MS, ...init }: CallOptions = {},
+): Promise<Response> {
   try {
     return await fetch(url, { redirect: "manual", ...init, signal: AbortSignal.timeout(timeLimitMs) });
   } catch (cause) {
@@ -54,7 +57,10 @@ function withAuthorization(options: CallOptions, value: string): CallOptions {
  */
 export function hostAllowed(url: URL, allowed: readonly string[], development: boolean): boolean {
   if (url.protocol !== "http:" && url.protocol !== "https:") return false;
-  const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "").toLowerCase();
+  const host = url.hostname
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
   if (development && (host === "127.0.0.1" || host === "localhost")) return true;
   return allowed.some((entry) => matches(host, entry.toLowerCase()));
 }

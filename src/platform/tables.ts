@@ -12,5 +12,8 @@ export const deadLetters = sqliteTable(
     failedAt: instant("failed_at").notNull(),
     replayedAt: instant("replayed_at"),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("dead_letters_open").on(t.operator, t.replayedAt, t.failedAt)],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.id] }),
+    index("dead_letters_open").on(t.operator, t.replayedAt, t.failedAt),
+  ],
 );

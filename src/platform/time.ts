@@ -19,7 +19,11 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 
 /** `YYYY-MM-DD HH:mm:ss` in the zone. */
 export function localText(at: Date, zone: string): string {
-  const part = Object.fromEntries(formatOf(zone).formatToParts(at).map(({ type, value }) => [type, value]));
+  const part = Object.fromEntries(
+    formatOf(zone)
+      .formatToParts(at)
+      .map(({ type, value }) => [type, value]),
+  );
   const year = part.era?.startsWith("B") ? "0001" : part.year!.padStart(4, "0");
   return `${year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
 }
@@ -32,11 +36,19 @@ export function localText(at: Date, zone: string): string {
 export function instantOf(text: string, zone: string): Date | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text.trim());
   if (!match) return undefined;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map((digits) => Number(digits ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1)
+    .map((digits) => Number(digits ?? 0));
   const asUtc = new Date(0);
   asUtc.setUTCFullYear(year, month - 1, day);
   asUtc.setUTCHours(hour, minute, second, 0);
-  if (asUtc.getUTCMonth() !== month - 1 || asUtc.getUTCDate() !== day || asUtc.getUTCHours() !== hour || minute > 59 || second > 59) {
+  if (
+    asUtc.getUTCMonth() !== month - 1 ||
+    asUtc.getUTCDate() !== day ||
+    asUtc.getUTCHours() !== hour ||
+    minute > 59 ||
+    second > 59
+  ) {
     return undefined;
   }
   const before = asUtc.getTime() - offset(new Date(asUtc.getTime() - 86_400_000), zone);

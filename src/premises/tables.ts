@@ -39,13 +39,19 @@ export const doors = sqliteTable(
   {
     id: integer("id").primaryKey({ autoIncrement: true }),
     operator: operator(),
-    deviceId: integer("device_id").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
-    cam: integer("cam").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
+    deviceId: integer("device_id")
+      .notNull()
+      .references(() => devices.deviceId, { onDelete: "cascade" }),
+    cam: integer("cam")
+      .notNull()
+      .references(() => devices.deviceId, { onDelete: "cascade" }),
     icon: text("icon", { enum: ["entrance", "wicket", "gate", "barrier"] }).notNull(),
     entrance: text("entrance"),
     name: text("name").notNull(),
     open: text("open").notNull(),
-    openTrait: text("open_trait", { enum: ["GET", "PUT", "POST"] }).notNull().default("GET"),
+    openTrait: text("open_trait", { enum: ["GET", "PUT", "POST"] })
+      .notNull()
+      .default("GET"),
   },
   (t) => [index("doors_device").on(t.operator, t.deviceId), index("doors_cam").on(t.operator, t.cam)],
 );
@@ -56,7 +62,9 @@ export const rights = sqliteTable(
   {
     operator: operator(),
     uid: integer("uid").notNull(),
-    deviceId: integer("device_id").notNull().references(() => devices.deviceId, { onDelete: "cascade" }),
+    deviceId: integer("device_id")
+      .notNull()
+      .references(() => devices.deviceId, { onDelete: "cascade" }),
   },
   (t) => [primaryKey({ columns: [t.operator, t.uid, t.deviceId] }), index("rights_device").on(t.operator, t.deviceId)],
 );

@@ -31,7 +31,10 @@ export const appInstalls = sqliteTable(
     production: flag("production").notNull().default(true),
     updatedAt: instant("updated_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.sessionId] }), index("app_installs_account").on(t.operator, t.accountId)],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.sessionId] }),
+    index("app_installs_account").on(t.operator, t.accountId),
+  ],
 );
 
 export type AppInstall = typeof appInstalls.$inferSelect;
