@@ -8,10 +8,10 @@ CREATE TABLE messages (
   recipient       TEXT NOT NULL,      -- phone, digits with country code
   purpose         TEXT NOT NULL,
   sealed          TEXT,               -- the text, AES-GCM; wiped once the message has left or can no longer leave
-  parts           INTEGER NOT NULL,
+  parts           INTEGER NOT NULL,   -- SMS that it takes; 0 for a flash call
   state           TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'delivered', 'failed', 'expired', 'unknown')),
   attempts        INTEGER NOT NULL DEFAULT 0,
-  next_attempt_at INTEGER NOT NULL,   -- queued: not before; sending: until then the attempt is somebody's
+  next_attempt_at INTEGER NOT NULL,   -- queued: not before; sending: until then the attempt is somebody's; sent: until then a report may come
   expires_at      INTEGER NOT NULL,   -- later than this nobody wants the message
   error           TEXT,               -- the last refusal, never the text
   smsc_id         TEXT,
@@ -32,6 +32,8 @@ CREATE TABLE inbound_messages (
   received_at INTEGER NOT NULL,
   PRIMARY KEY (operator, id)
 ) STRICT;
+
+CREATE INDEX inbound_messages_received ON inbound_messages (operator, received_at);
 
 CREATE TABLE dead_letters (
   operator    TEXT NOT NULL,

@@ -16,6 +16,11 @@ CREATE TABLE contracts (
 
 CREATE UNIQUE INDEX contracts_login ON contracts (operator, login);
 
+CREATE TABLE contract_numbers (
+  operator TEXT PRIMARY KEY NOT NULL,
+  last     INTEGER NOT NULL           -- the highest uid ever given: that of a deleted contract does not come back
+) STRICT;
+
 CREATE TABLE contract_phones (
   operator TEXT NOT NULL,
   phone    TEXT NOT NULL,             -- digits with country code

@@ -103,6 +103,7 @@ CREATE TABLE camera_grants (
   streams    TEXT NOT NULL CHECK (json_valid(streams)),
   issued_at  INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
+  reviewed_at INTEGER NOT NULL DEFAULT 0,  -- when a billing of the operator's was last asked whether it still holds
   PRIMARY KEY (operator, session_id, digest)
 ) STRICT;
 

@@ -1,13 +1,23 @@
 import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { flussonic } from "./flussonic/routes.ts";
+import { pbxHooks } from "./identity/pbx-hooks.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
+import { describeApp } from "./openapi.ts";
+import { smartyard, unknownMethod } from "./smartyard/routes.ts";
 
 /** Every mount of the product on one page. */
 export const app = new Hono<AppEnv>();
 
 app.route("/", flussonic); // /api/accessfl, /flussonic/<secret>/*, /rtmp/*, /mediamtx/auth
+app.route("/api", smartyard);
+app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);
 app.route("/hooks/kannel", kannelHooks);
+app.route("/hooks/pbx", pbxHooks);
+
 app.get("/health", (c) => c.json({ status: "ok" }));
+app.get("/openapi.json", describeApp(app));
+
+app.notFound(unknownMethod);

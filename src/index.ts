@@ -2,6 +2,8 @@ import type { Env } from "#env.ts";
 import { app } from "./app.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
+import { reviewGrants } from "./premises/cameras.ts";
+import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 
 export { OneTimeCodes } from "./identity/one-time-codes.ts";
@@ -24,6 +26,7 @@ export default {
     }
   },
   async scheduled(_event, env) {
-    await sweepMessages(env);
+    const rounds = await Promise.allSettled([sweepMessages(env), publishRevocations(env), reviewGrants(env)]);
+    for (const round of rounds) if (round.status === "rejected") console.error("cron:", round.reason);
   },
 } satisfies ExportedHandler<Env, unknown>;

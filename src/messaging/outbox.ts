@@ -1,12 +1,197 @@
-import type { Env } from "#env.ts";
+import { z } from "zod";
+import { type Env, type Settings, settings } from "#env.ts";
+import { open, randomId, seal } from "#platform/crypto.ts";
+import { database } from "#platform/db.ts";
+import { AppError } from "#platform/errors.ts";
+import { backoff } from "#platform/queue.ts";
+import {
+  claimMessage,
+  deleteInboundBefore,
+  deleteMessagesBefore,
+  expireMessages,
+  giveUpReports,
+  insertMessage,
+  requeueMessages,
+  settleMessage,
+} from "./queries.ts";
+import { smsShape } from "./sms-parts.ts";
+import type { Message } from "./tables.ts";
+import { type Outcome, transportFor } from "./transport.ts";
+
+/** Longer than the slowest attempt, so that only a dead consumer loses its message to another one. */
+const LEASE_MS = 30_000;
+/** A queue may bring a message a little before its time, and the machines' clocks are not one clock. */
+const CLOCK_TOLERANCE_MS = 2_000;
+/** Seconds between attempts at most: a code lives for minutes, so a gateway that is back must be found soon. */
+const LONGEST_PAUSE = 30;
+/** Kannel repeats a report that we did not take, for hours if need be; after this one counts as lost. */
+const REPORT_GRACE_MS = 3_600_000;
+/** A queue that is merely slow gets this long before the cron sends the same id again. */
+const OVERDUE_MS = 20_000;
+const KEEP_MS = 90 * 86_400_000;
+const ROWS_PER_SWEEP = 500;
+/** The most that `sendBatch` takes. */
+const QUEUE_BATCH = 100;
+
+const ALARM = "ALARM: the gateway does not take our credentials, no message leaves:";
 
 /** A message that may leave now: the row in D1 says what it is. */
-export interface MessageJob {
-  id: string;
+export const MessageJob = z.object({ id: z.string() });
+export type MessageJob = z.infer<typeof MessageJob>;
+
+type QueueMessage = MessageBatch<unknown>["messages"][number];
+
+interface Addressed {
+  /** Phone, digits with country code. */
+  to: string;
+  /** Why it is sent, for people who read the list: `login`, `invitation`. */
+  purpose: string;
+  /** Later than this nobody wants it, and no further attempt is made. */
+  expiresAt: Date;
 }
 
-export async function deliverMessages(batch: MessageBatch<unknown>, _env: Env): Promise<void> {
-  batch.ackAll();
+/**
+ * Takes an SMS for sending and returns its id. Once this has returned the message is not lost, whatever
+ * happens to the queue. Throws AppError `invalid` for a text above SMS_MAX_PARTS parts (`sms_too_long`),
+ * because Kannel would cut it without a word, and for a recipient that is no phone (`bad_recipient`).
+ */
+export async function acceptSms(env: Env, sms: Addressed & { text: string }, now = new Date()): Promise<string> {
+  const { parts } = smsShape(sms.text);
+  const { SMS_MAX_PARTS } = settings(env);
+  if (parts > SMS_MAX_PARTS)
+    throw new AppError("invalid", `The text takes ${parts} SMS, more than ${SMS_MAX_PARTS}`, {
+      reason: "sms_too_long",
+    });
+  return accept(env, { ...sms, channel: "sms", parts }, now);
 }
 
-export async function sweepMessages(_env: Env, _now = new Date()): Promise<void> {}
+/** Takes a flash call: the phone rings once, from a number that ends in `code`. Returns its id. */
+export async function acceptFlashCall(env: Env, call: Addressed & { code: string }, now = new Date()): Promise<string> {
+  return accept(env, { ...call, text: call.code, channel: "flashcall", parts: 0 }, now);
+}
+
+type Accepted = Addressed & Pick<Message, "channel" | "parts"> & { text: string };
+
+async function accept(env: Env, { to, text, purpose, expiresAt, channel, parts }: Accepted, now: Date) {
+  // Kannel reads a space as the beginning of the next recipient.
+  if (!/^\d{3,15}$/.test(to))
+    throw new AppError("invalid", "The recipient is not a phone", { reason: "bad_recipient" });
+  const { OPERATOR, MASTER_KEY } = settings(env);
+  const id = randomId();
+  await insertMessage(database(env), OPERATOR, {
+    id,
+    channel,
+    recipient: to,
+    purpose,
+    sealed: await seal(MASTER_KEY, text, id),
+    parts,
+    state: "queued",
+    attempts: 0,
+    nextAttemptAt: now,
+    expiresAt,
+    error: null,
+    smscId: null,
+    createdAt: now,
+    updatedAt: now,
+  });
+  await hasten(() => env.MESSAGES.send({ id }));
+  return id;
+}
+
+/** Tells the queue, and does not fail the caller: the row is there, and the next sweep finds it. */
+async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
+  try {
+    await tellQueue();
+  } catch (error) {
+    console.error("messages not queued, the cron will find them:", error);
+  }
+}
+
+/** The queue's consumer. Every message is on its own: one that fails delays no other. */
+export async function deliverMessages(batch: MessageBatch<unknown>, env: Env, now = new Date()): Promise<void> {
+  await Promise.all(batch.messages.map((message) => deliver(message, env, now)));
+}
+
+async function deliver(message: QueueMessage, env: Env, now: Date): Promise<void> {
+  try {
+    const pause = await sendOnce(env, MessageJob.parse(message.body).id, now);
+    if (pause === undefined) message.ack();
+    else message.retry({ delaySeconds: pause });
+  } catch (error) {
+    // D1 is away, or the body is not ours; the row, if there is one, knows nothing of this attempt.
+    console.error("message not handled:", message.id, error);
+    message.retry({ delaySeconds: backoff(message.attempts, LONGEST_PAUSE) });
+  }
+}
+
+/**
+ * One attempt. Returns the seconds until the next one, or undefined when this queue message has done its
+ * part: the row is settled, not there, or somebody else's; what somebody else drops, the sweep finds.
+ */
+async function sendOnce(env: Env, id: string, now: Date): Promise<number | undefined> {
+  const config = settings(env);
+  const db = database(env);
+  const [row] = await claimMessage(db, config.OPERATOR, id, {
+    now,
+    dueBy: later(now, CLOCK_TOLERANCE_MS),
+    until: later(now, LEASE_MS),
+  });
+  if (!row) return undefined;
+
+  const outcome = await attempt(config, row, now);
+  if (outcome.result === "refused") console.error(outcome.alarm ? ALARM : "message refused:", id, outcome.error);
+  const pause = backoff(row.attempts, LONGEST_PAUSE);
+  const change = changeAfter(outcome, row, { now, next: later(now, pause * 1000) });
+  await settleMessage(db, config.OPERATOR, row, { ...change, updatedAt: now });
+  return change.state === "queued" ? pause : undefined;
+}
+
+async function attempt(config: Settings, row: Message, now: Date): Promise<Outcome> {
+  const lifeMs = row.expiresAt.getTime() - now.getTime();
+  if (lifeMs <= 0) return { result: "later", error: row.error ?? "not sent in time" };
+  try {
+    const text = await open(config.MASTER_KEY, row.sealed!, row.id);
+    return await transportFor(row.channel, config).send({ id: row.id, to: row.recipient, text, lifeMs });
+  } catch (error) {
+    // Whatever else is thrown may quote the request, so the row gets only its name.
+    return { result: "later", error: error instanceof AppError ? error.message : String((error as Error).name) };
+  }
+}
+
+/** What an outcome makes of the row. The text is wiped as soon as no further attempt needs it. */
+function changeAfter(outcome: Outcome, { expiresAt }: Message, { now, next }: { now: Date; next: Date }) {
+  switch (outcome.result) {
+    case "sent":
+      return { state: "sent", sealed: null, error: null, nextAttemptAt: later(expiresAt, REPORT_GRACE_MS) } as const;
+    case "refused":
+      return { state: "failed", sealed: null, error: outcome.error, nextAttemptAt: now } as const;
+    case "later":
+      return next < expiresAt
+        ? ({ state: "queued", error: outcome.error, nextAttemptAt: next } as const)
+        : ({ state: "expired", sealed: null, error: outcome.error, nextAttemptAt: now } as const);
+  }
+}
+
+/**
+ * Each minute: ends what is too late, sends ids again that the queue lost or whose consumer died, gives up
+ * reports that do not come, and deletes what is older than 90 days.
+ */
+export async function sweepMessages(env: Env, now = new Date()): Promise<void> {
+  const { OPERATOR } = settings(env);
+  const db = database(env);
+  const dueBefore = later(now, -OVERDUE_MS);
+  const tooOld = later(now, -KEEP_MS);
+  const [, overdue] = await db.batch([
+    expireMessages(db, OPERATOR, now, ROWS_PER_SWEEP),
+    requeueMessages(db, OPERATOR, { now, dueBefore }, ROWS_PER_SWEEP),
+    giveUpReports(db, OPERATOR, now, ROWS_PER_SWEEP),
+    deleteMessagesBefore(db, OPERATOR, tooOld, ROWS_PER_SWEEP),
+    deleteInboundBefore(db, OPERATOR, tooOld, ROWS_PER_SWEEP),
+  ]);
+  for (let start = 0; start < overdue.length; start += QUEUE_BATCH) {
+    const jobs = overdue.slice(start, start + QUEUE_BATCH).map(({ id }) => ({ body: { id } }));
+    await hasten(() => env.MESSAGES.sendBatch(jobs));
+  }
+}
+
+const later = (time: Date, ms: number) => new Date(time.getTime() + ms);

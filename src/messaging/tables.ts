@@ -41,7 +41,7 @@ export const inboundMessages = sqliteTable(
     text: text("text").notNull(),
     receivedAt: instant("received_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.id] })],
+  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("inbound_messages_received").on(t.operator, t.receivedAt)],
 );
 
 export type Message = typeof messages.$inferSelect;

@@ -37,8 +37,8 @@ export interface RemoteBilling {
 
 /** The billing that has to be asked, or undefined when contracts are in D1. `fresh` goes past the short cache. */
 export function remoteBilling(env: Env, { fresh = false }: { fresh?: boolean } = {}): RemoteBilling | undefined {
-  const { BILLING, BILLING_URL = "", BILLING_TOKEN, COUNTRY } = settings(env);
+  const { BILLING, BILLING_URL = "", BILLING_TOKEN } = settings(env);
   if (BILLING === "http") return httpBilling({ url: BILLING_URL, token: BILLING_TOKEN, fresh });
-  if (BILLING === "legacy") return legacyBilling({ url: BILLING_URL, token: BILLING_TOKEN, country: COUNTRY, fresh });
+  if (BILLING === "legacy") return legacyBilling({ url: BILLING_URL, token: BILLING_TOKEN, fresh });
   return undefined;
 }

@@ -19,6 +19,12 @@ export const contracts = sqliteTable(
   (t) => [primaryKey({ columns: [t.operator, t.uid] }), uniqueIndex("contracts_login").on(t.operator, t.login)],
 );
 
+/** The highest uid that was ever given, so that nobody inherits the history of a deleted contract. */
+export const contractNumbers = sqliteTable("contract_numbers", {
+  operator: operator().primaryKey(),
+  last: integer("last").notNull(),
+});
+
 /** A phone whose owner may act for the contract. One phone may have several contracts, and one contract several phones. */
 export const contractPhones = sqliteTable(
   "contract_phones",

@@ -1,5 +1,26 @@
 import type { Env } from "#env.ts";
+import { entomb } from "#identity/sessions.ts";
+import { backoff } from "#platform/queue.ts";
+import { Signal } from "#platform/signals.ts";
+import { publishRevocations } from "./revocations.ts";
 
-export async function hearSignals(batch: MessageBatch<unknown>, _env: Env): Promise<void> {
-  batch.ackAll();
+/**
+ * Hears what the parts below announce: ended sessions get their tombstones in KV, and the revocation list is
+ * published once for the whole batch. A message that is no signal goes its way to the dead letters alone.
+ */
+export async function hearSignals(batch: MessageBatch<unknown>, env: Env, now = new Date()): Promise<void> {
+  const heard = batch.messages.map((message) => ({ message, signal: Signal.safeParse(message.body).data }));
+  try {
+    const ended = heard.flatMap(({ signal }) => (signal?.type === "sessions.ended" ? signal.tokenHashes : []));
+    if (ended.length > 0) await entomb(env, ended);
+    await publishRevocations(env, now);
+  } catch (error) {
+    console.error("signals not heard:", error);
+    batch.retryAll({ delaySeconds: backoff(batch.messages[0]?.attempts ?? 1) });
+    return;
+  }
+  for (const { message, signal } of heard) {
+    if (signal) message.ack();
+    else message.retry();
+  }
 }

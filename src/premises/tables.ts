@@ -131,6 +131,7 @@ export const cameraGrants = sqliteTable(
     streams: text("streams", { mode: "json" }).notNull().$type<string[]>(),
     issuedAt: instant("issued_at").notNull(),
     expiresAt: instant("expires_at").notNull(),
+    reviewedAt: instant("reviewed_at").notNull().default(new Date(0)),
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.sessionId, t.digest] }),
@@ -156,3 +157,4 @@ export type NewDoor = typeof doors.$inferInsert;
 export type Home = typeof homes.$inferSelect;
 export type Event = typeof events.$inferSelect;
 export type CameraGrant = typeof cameraGrants.$inferSelect;
+export type NewCameraGrant = typeof cameraGrants.$inferInsert;

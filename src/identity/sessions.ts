@@ -1,0 +1,179 @@
+import { type Env, settings } from "#env.ts";
+import { randomId, sha256 } from "#platform/crypto.ts";
+import { database } from "#platform/db.ts";
+import { AppError } from "#platform/errors.ts";
+import type { After } from "#platform/http.ts";
+import { announce } from "#platform/signals.ts";
+import {
+  endSessionById,
+  endSessionsOf,
+  endSurplusSessions,
+  insertSession,
+  liveSession,
+  liveSessionsOf,
+  touchSession,
+} from "./queries.ts";
+import type { Session } from "./tables.ts";
+
+/** Who is asking, as far as a session tells. */
+export interface Live {
+  /** The session's id. */
+  id: string;
+  account: string;
+  /** The account's short number. */
+  n: number;
+  /** Digits with country code. */
+  phone: string;
+  acr: Session["acr"];
+}
+
+/** `strict`: the D1 row is asked, an ended session is refused at once. `edge`: KV may say yes for another minute. */
+export type Freshness = "strict" | "edge";
+
+/** What KV holds under a token's hash: the session, or that there is none any more. */
+type Snapshot = (Live & { seenAt: number; expiresAt: number }) | { ended: true };
+
+const DAY = 86_400_000;
+const SESSIONS_PER_ACCOUNT = 20;
+const KV_CACHE_S = 30;
+// Longer than any edge may still hold the living snapshot; after that the key is absent and D1 is asked.
+const TOMBSTONE_S = 3600;
+
+const keyOf = (tokenHash: string) => `session:${tokenHash}`;
+
+/**
+ * Signs a device in and returns its token, which is shown once and stored only as a hash. A person may have many
+ * devices; past the limit the one seen longest ago is signed out.
+ */
+export async function openSession(
+  env: Env,
+  { account, acr, device }: { account: string; acr: Session["acr"]; device: string | null },
+  now = new Date(),
+): Promise<string> {
+  const [db, operator] = [database(env), settings(env).OPERATOR];
+  const token = crypto.randomUUID();
+  const [, ended] = await db.batch([
+    insertSession(db, {
+      ...{ operator, id: randomId(9), accountId: account, tokenHash: sha256(token), acr, device },
+      ...{ createdAt: now, lastSeenAt: now, expiresAt: expiry(env, now) },
+    }),
+    endSurplusSessions(db, operator, { accountId: account, at: now, reason: "too many" }, SESSIONS_PER_ACCOUNT),
+  ]);
+  if (ended.length > 0) await forgetTokens(env, ended);
+  return token;
+}
+
+/** The session behind a token; undefined for an unknown, ended or expired one. */
+export async function sessionOf(
+  env: Env,
+  token: string,
+  freshness: Freshness,
+  later: After,
+  now = new Date(),
+): Promise<Live | undefined> {
+  // Every token of ours is a UUID, so anything else is refused without a look anywhere.
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(token)) return undefined;
+  const hash = sha256(token);
+  if (freshness === "edge") {
+    const snapshot = await env.TOKENS.get<Snapshot>(keyOf(hash), { type: "json", cacheTtl: KV_CACHE_S });
+    if (snapshot && "ended" in snapshot) return undefined;
+    if (snapshot && snapshot.expiresAt > now.getTime()) return keepAlive(env, hash, snapshot, later, now);
+  }
+  const row = await liveSession(database(env), settings(env).OPERATOR, hash, now);
+  if (!row) return undefined;
+  const { seenAt, expiresAt, ...live } = row;
+  if (freshness === "edge")
+    later(remember(env, hash, { ...live, seenAt: seenAt.getTime(), expiresAt: expiresAt.getTime() }, now));
+  return live;
+}
+
+/** A session lives on while it is used. Noted once a day, after the answer. */
+function keepAlive(
+  env: Env,
+  hash: string,
+  snapshot: Exclude<Snapshot, { ended: true }>,
+  later: After,
+  now: Date,
+): Live {
+  const { seenAt, expiresAt: _, ...live } = snapshot;
+  if (now.getTime() - seenAt > DAY) later(prolong(env, hash, live, now));
+  return live;
+}
+
+async function prolong(env: Env, hash: string, live: Live, now: Date): Promise<void> {
+  const until = expiry(env, now);
+  const { meta } = await touchSession(database(env), settings(env).OPERATOR, live.id, now, until);
+  if (meta.changes > 0) await remember(env, hash, { ...live, seenAt: now.getTime(), expiresAt: until.getTime() }, now);
+}
+
+async function remember(
+  env: Env,
+  hash: string,
+  snapshot: Exclude<Snapshot, { ended: true }>,
+  now: Date,
+): Promise<void> {
+  const life = Math.max(60, Math.ceil((snapshot.expiresAt - now.getTime()) / 1000));
+  await env.TOKENS.put(keyOf(hash), JSON.stringify(snapshot), { expirationTtl: life });
+}
+
+const expiry = (env: Env, now: Date) => new Date(now.getTime() + settings(env).SESSION_DAYS * DAY);
+
+/** Where the person is signed in, the most recently seen first. */
+export function listSessions(env: Env, account: string, now = new Date()) {
+  return liveSessionsOf(database(env), settings(env).OPERATOR, account, now);
+}
+
+/** Signs one device of the account out. Another account's session is not found. */
+export async function endSession(
+  env: Env,
+  account: string,
+  id: string,
+  reason: string,
+  now = new Date(),
+): Promise<void> {
+  const ended = await endSessionById(database(env), settings(env).OPERATOR, id, {
+    accountId: account,
+    at: now,
+    reason,
+  });
+  if (ended.length === 0) throw new AppError("not_found", "There is no such session");
+  await forgetTokens(env, ended);
+}
+
+/** Signs the account out everywhere, or everywhere else when `except` is the session that asks. */
+export async function endAllSessions(
+  env: Env,
+  account: string,
+  reason: string,
+  except = "",
+  now = new Date(),
+): Promise<void> {
+  await forgetTokens(
+    env,
+    await endSessionsOf(database(env), settings(env).OPERATOR, { accountId: account, at: now, reason }, except),
+  );
+}
+
+/**
+ * Tells the edge that sessions have ended; D1 knows already. What fails here is made up for by the signal, which
+ * is repeated until it succeeds, and which ends the sessions' camera tokens too.
+ */
+export async function forgetTokens(env: Env, ended: readonly { tokenHash: string }[]): Promise<void> {
+  if (ended.length === 0) return;
+  const tokenHashes = ended.map(({ tokenHash }) => tokenHash);
+  await entomb(env, tokenHashes).catch((error: unknown) =>
+    console.error("tombstones not written, the signal will:", error),
+  );
+  await announce(env, { type: "sessions.ended", tokenHashes });
+}
+
+/** Makes KV say no to tokens. Writes only what is not there yet: KV takes one write per key and second. */
+export async function entomb(env: Env, tokenHashes: readonly string[]): Promise<void> {
+  await Promise.all(
+    tokenHashes.map(async (hash) => {
+      const snapshot = await env.TOKENS.get<Snapshot>(keyOf(hash), "json");
+      if (snapshot && "ended" in snapshot) return;
+      await env.TOKENS.put(keyOf(hash), JSON.stringify({ ended: true }), { expirationTtl: TOMBSTONE_S });
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import type { AppEnv } from "#platform/http.ts";
+import {
+  addDevice,
+  changeDevice,
+  type DeviceChange,
+  deleteDevice,
+  devicesAt,
+  listDevices,
+  type OpenDevice,
+  placeDevices,
+} from "#premises/registry.ts";
+import { describe, done, fields } from "./envelope.ts";
+import { Count, degrees, Flag, Id, numeric, optional, Text } from "./fields.ts";
+
+/** POST /bill/api/devices_*, types_list, address_devices_*: cameras, locks, monitors. */
+export const devices = new Hono<AppEnv>();
+
+/** What the contract calls the types of devices, by number. */
+export const TYPES = ["cam", "newcam", "lock", "iptv", "monitor"] as const;
+
+export const typeName = (type: number) => TYPES[type - 1] ?? "";
+
+const Types = z.object({ types: z.array(z.object({ id: z.int(), type: z.enum(TYPES) })) });
+
+devices.post("/types_list/", describe("List the types of devices", Types), (c) =>
+  c.json({ types: TYPES.map((type, index) => ({ id: index + 1, type })) }),
+);
+
+const Listed = z.looseObject({ device_id: z.int(), device_uuid: z.uuid(), device_type: z.int(), title: z.string() });
+
+devices.post("/devices_list/", describe("List devices", z.object({ devices: z.array(Listed) })), async (c) => {
+  const all = await listDevices(c.env);
+  return c.json({ devices: all.map(deviceView) });
+});
+
+// A bare host is taken as https: that is how the operators' manual shows it.
+const MediaServer = z
+  .string()
+  .trim()
+  .transform((text) => (text.includes("://") ? text : `https://${text}`).replace(/\/+$/, ""))
+  .pipe(z.url({ protocol: /^https?$/ }).max(1024))
+  .refine((url) => !new URL(url).username, "The media server's URL goes to the apps and may hold no credentials");
+
+const DeviceFields = z.object({
+  device_type: Id.pipe(z.int().max(TYPES.length)).optional(),
+  url: optional(MediaServer),
+  stream: optional(Text),
+  is_active: Flag.nullish(),
+  title: Text.pipe(z.string().min(1)).optional(),
+  address: optional(Text),
+  longitude: optional(degrees(180)),
+  latitude: optional(degrees(90)),
+  record_days: optional(Count),
+  domophoneid: optional(Count),
+  monitorid: optional(Count),
+  sippassword: optional(Text),
+  dtmf: optional(Text),
+  camshot: optional(Text),
+  paneltype: optional(Count),
+  panelip: optional(Text),
+  panellogin: optional(Text),
+  panelpasswd: optional(Text),
+});
+const NewDevice = DeviceFields.required({ device_type: true, title: true });
+const Added = z.object({ message: z.string(), device_id: z.int() });
+
+devices.post("/devices_add/", describe("Add a device", Added), fields(NewDevice), async (c) => {
+  const { device_type: type, title, ...rest } = c.req.valid("json");
+  const { deviceId } = await addDevice(c.env, { ...changeOf(rest), type, title });
+  return c.json({ message: "создано", device_id: deviceId });
+});
+
+const ChangedDevice = DeviceFields.extend({ device_id: Id });
+
+devices.post("/devices_mod/", describe("Change a device"), fields(ChangedDevice), async (c) => {
+  const { device_id, ...rest } = c.req.valid("json");
+  await changeDevice(c.env, device_id, changeOf(rest));
+  return done(c);
+});
+
+devices.post("/devices_del/", describe("Delete a device"), fields(z.object({ device_id: Id })), async (c) => {
+  await deleteDevice(c.env, c.req.valid("json").device_id);
+  return done(c);
+});
+
+const Placed = z.object({
+  device_id: z.int(),
+  title: z.string(),
+  longitude: z.string().nullable(),
+  latitude: z.string().nullable(),
+});
+const AtAddress = z.object({ devices: z.array(Placed) });
+
+devices.post(
+  "/address_devices_list/",
+  describe("List the devices at an address", AtAddress),
+  fields(z.object({ address: Text })),
+  async (c) => {
+    const found = await devicesAt(c.env, c.req.valid("json").address);
+    return c.json({ devices: found.map(({ deviceId, ...device }) => ({ device_id: deviceId, ...device })) });
+  },
+);
+
+const Place = z.object({ device_id: Id, latitude: degrees(90).nullable(), longitude: degrees(180).nullable() });
+const Places = z.object({ data: z.array(Place).max(10_000) });
+
+devices.post("/address_devices_update/", describe("Place devices on the map"), fields(Places), async (c) => {
+  const { data } = c.req.valid("json");
+  await placeDevices(
+    c.env,
+    data.map(({ device_id, latitude, longitude }) => ({ deviceId: device_id, latitude, longitude })),
+  );
+  return done(c);
+});
+
+function changeOf({ device_type, is_active, record_days, ...same }: z.output<typeof DeviceFields>): DeviceChange {
+  // Not used, for a switch, is off.
+  const isActive = is_active === null ? false : is_active;
+  return { ...same, type: device_type, isActive, recordDays: record_days };
+}
+
+function deviceView({ deviceId, uuid, type, isActive, recordDays, dtmf, ...same }: OpenDevice): z.input<typeof Listed> {
+  return {
+    ...same,
+    device_id: deviceId,
+    device_uuid: uuid,
+    device_type: type,
+    is_active: isActive,
+    record_days: recordDays,
+    dtmf: numeric(dtmf),
+  };
+}

@@ -1,0 +1,32 @@
+import type { Settings } from "#env.ts";
+import { sameText, shortMac } from "#platform/crypto.ts";
+
+/** Kannel adds no header to a callback, so each URL carries its own proof: a MAC over what it is for. */
+type HookSettings = Pick<Settings, "PUBLIC_URL" | "KANNEL_HOOK_SECRET">;
+
+/**
+ * The URL that Kannel calls with a delivery report of message `id`, or with an inbound SMS. The percent
+ * escapes are Kannel's own (user guide, "Parameters (escape codes)") and must reach it as they stand here.
+ * The inbound URL is the same for every message, so its MAC is over the word `mo` alone.
+ */
+export function kannelHookUrl(settings: HookSettings, hook: "mo"): string;
+export function kannelHookUrl(settings: HookSettings, hook: "dlr", id: string): string;
+export function kannelHookUrl(settings: HookSettings, hook: "mo" | "dlr", id = ""): string {
+  const path = `${settings.PUBLIC_URL}/hooks/kannel/${hook}`;
+  switch (hook) {
+    case "dlr":
+      return `${path}?id=${id}&sig=${signatureOf(settings, `dlr/${id}`)}&type=%d&smsc=%F&answer=%A`;
+    case "mo":
+      return `${path}?sig=${signatureOf(settings, "mo")}&from=%p&to=%P&text=%b&id=%I&ts=%T`;
+  }
+}
+
+/** Whether we made this report URL for this message. */
+export const isReportOf = (settings: HookSettings, id: string, signature: string): boolean =>
+  sameText(signature, signatureOf(settings, `dlr/${id}`));
+
+/** Whether this is the inbound URL that the operator was given. */
+export const isInbound = (settings: HookSettings, signature: string): boolean =>
+  sameText(signature, signatureOf(settings, "mo"));
+
+const signatureOf = ({ KANNEL_HOOK_SECRET }: HookSettings, subject: string) => shortMac(KANNEL_HOOK_SECRET, subject);

@@ -1,0 +1,110 @@
+import { and, asc, eq, inArray, lte, or, type SQL, sql } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { type InboundMessage, inboundMessages, type Message, messages } from "./tables.ts";
+
+// Reads return rows, writes return unawaited statements. What changes many rows takes the oldest `limit` of
+// them, so that no run is longer than a statement may be.
+
+type Change = Partial<Pick<Message, "sealed" | "nextAttemptAt" | "error" | "smscId">> &
+  Pick<Message, "state" | "updatedAt">;
+
+export function messageById(db: Db, operator: string, id: string) {
+  return db.select().from(messages).where(keyIs(operator, id)).get();
+}
+
+export function insertMessage(db: Db, operator: string, message: Omit<Message, "operator">) {
+  return db.insert(messages).values({ operator, ...message });
+}
+
+/** Takes a message that is due at `dueBy`, or whose last owner let its time run out. Of many callers one gets the row. */
+export function claimMessage(db: Db, operator: string, id: string, at: { now: Date; dueBy: Date; until: Date }) {
+  return db
+    .update(messages)
+    .set({ state: "sending", attempts: sql`${messages.attempts} + 1`, nextAttemptAt: at.until, updatedAt: at.now })
+    .where(
+      and(keyIs(operator, id), inArray(messages.state, ["queued", "sending"]), lte(messages.nextAttemptAt, at.dueBy)),
+    )
+    .returning();
+}
+
+/** Ends a claimed attempt. Nothing happens when the row is somebody else's by now, or when a report was faster. */
+export function settleMessage(db: Db, operator: string, { id, attempts }: Message, change: Change) {
+  return db
+    .update(messages)
+    .set(change)
+    .where(and(keyIs(operator, id), eq(messages.state, "sending"), eq(messages.attempts, attempts)));
+}
+
+/** Writes what a report says, if the row is in one of the states `from`. */
+export function reportMessage(db: Db, operator: string, id: string, from: Message["state"][], change: Change) {
+  return db
+    .update(messages)
+    .set(change)
+    .where(and(keyIs(operator, id), inArray(messages.state, from)));
+}
+
+/** Ends what nobody wants any more. An attempt that is under way is left alone. */
+export function expireMessages(db: Db, operator: string, now: Date, limit: number) {
+  const idle = or(eq(messages.state, "queued"), ownerIsLate(now));
+  return db
+    .update(messages)
+    .set({ state: "expired", sealed: null, updatedAt: now })
+    .where(oldest(db, operator, limit, and(idle, lte(messages.expiresAt, now))));
+}
+
+/** Makes due now, and returns, what has been due since `dueBefore`, and what a dead owner left behind. */
+export function requeueMessages(db: Db, operator: string, at: { now: Date; dueBefore: Date }, limit: number) {
+  const forgotten = and(eq(messages.state, "queued"), lte(messages.nextAttemptAt, at.dueBefore));
+  return db
+    .update(messages)
+    .set({ state: "queued", nextAttemptAt: at.now, updatedAt: at.now })
+    .where(oldest(db, operator, limit, or(forgotten, ownerIsLate(at.now))))
+    .returning({ id: messages.id });
+}
+
+/** Stops waiting for reports that are overdue. */
+export function giveUpReports(db: Db, operator: string, now: Date, limit: number) {
+  return db
+    .update(messages)
+    .set({ state: "unknown", updatedAt: now })
+    .where(oldest(db, operator, limit, and(eq(messages.state, "sent"), lte(messages.nextAttemptAt, now))));
+}
+
+export function deleteMessagesBefore(db: Db, operator: string, time: Date, limit: number) {
+  const ended = inArray(messages.state, ["delivered", "failed", "expired", "unknown"]);
+  return db.delete(messages).where(oldest(db, operator, limit, and(ended, lte(messages.nextAttemptAt, time))));
+}
+
+/** A callback that comes again adds nothing. */
+export function insertInbound(db: Db, operator: string, message: Omit<InboundMessage, "operator">) {
+  return db
+    .insert(inboundMessages)
+    .values({ operator, ...message })
+    .onConflictDoNothing();
+}
+
+export function deleteInboundBefore(db: Db, operator: string, time: Date, limit: number) {
+  const { id, receivedAt } = inboundMessages;
+  const ours = eq(inboundMessages.operator, operator);
+  const some = db
+    .select({ id })
+    .from(inboundMessages)
+    .where(and(ours, lte(receivedAt, time)))
+    .limit(limit);
+  return db.delete(inboundMessages).where(and(ours, inArray(id, some)));
+}
+
+const keyIs = (operator: string, id: string) => and(eq(messages.operator, operator), eq(messages.id, id));
+
+const ownerIsLate = (now: Date) => and(eq(messages.state, "sending"), lte(messages.nextAttemptAt, now));
+
+function oldest(db: Db, operator: string, limit: number, where: SQL | undefined) {
+  const ours = eq(messages.operator, operator);
+  const some = db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(and(ours, where))
+    .orderBy(asc(messages.nextAttemptAt))
+    .limit(limit);
+  return and(ours, inArray(messages.id, some));
+}

@@ -1,0 +1,43 @@
+import type { Settings } from "#env.ts";
+import { AppError } from "#platform/errors.ts";
+import { flashCallTransport } from "./flash-call.ts";
+import { kannelTransport } from "./kannel.ts";
+import { logTransport } from "./log-transport.ts";
+import type { Message } from "./tables.ts";
+
+/** One message on its way out, its text opened. */
+export interface Outgoing {
+  id: string;
+  /** Phone, digits with country code. */
+  to: string;
+  /** The text of an SMS, or the code that a flash call shows as the caller's last digits. */
+  text: string;
+  /** How long somebody wants the message, in ms from now. */
+  lifeMs: number;
+}
+
+/**
+ * What came of one attempt: handed over; refused for good; or to be tried again. `error` is for a person
+ * who reads the row, so it never holds the text. `alarm`: no message at all can pass until somebody acts.
+ */
+export type Outcome =
+  | { result: "sent" }
+  | { result: "refused"; error: string; alarm?: boolean }
+  | { result: "later"; error: string };
+
+/** A way out. May throw AppError `unavailable`, which counts as `later`. */
+export interface Transport {
+  send(message: Outgoing): Promise<Outcome>;
+}
+
+/** The way out that the operator has chosen for this kind of message. Throws AppError `unavailable` when there is none. */
+export function transportFor(channel: Message["channel"], settings: Settings): Transport {
+  switch (channel) {
+    case "sms":
+      return settings.SMS_TRANSPORT === "log" ? logTransport("sms") : kannelTransport(settings);
+    case "flashcall":
+      if (settings.FLASHCALL_URL) return flashCallTransport(settings);
+      if (settings.ENVIRONMENT === "development") return logTransport("flashcall");
+      throw new AppError("unavailable", "FLASHCALL_URL is not set");
+  }
+}

@@ -1,0 +1,112 @@
+import { and, asc, eq, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
+import type { Db } from "#platform/db.ts";
+import { type Contract, contractDeviceStates, contractNumbers, contractPhones, contracts } from "./tables.ts";
+
+// Reads return rows. Writes return unawaited statements, so that one of them can be
+// awaited alone and several can go to D1 as one atomic `db.batch([...])`.
+
+/** What `db.batch` takes: a write of any part. */
+export type Statement = BatchItem<"sqlite">;
+
+/** How a contract is named from outside: by its number or by its login. */
+export type ContractName = { uid: number } | { login: string };
+
+export interface DeviceState {
+  deviceId: number;
+  state: Contract["state"];
+}
+
+const record = {
+  uid: contracts.uid,
+  login: contracts.login,
+  address: contracts.address,
+  flat: contracts.flat,
+  state: contracts.state,
+  balance: contracts.balance,
+  services: contracts.services,
+  phones: sql`(SELECT json_group_array(p.phone ORDER BY p.phone) FROM contract_phones AS p
+    WHERE p.operator = contracts.operator AND p.uid = contracts.uid)`.mapWith((json) => JSON.parse(json) as string[]),
+  devices: sql`(SELECT json_group_array(json_object('deviceId', s.device_id, 'state', s.state) ORDER BY s.device_id)
+    FROM contract_device_states AS s WHERE s.operator = contracts.operator AND s.uid = contracts.uid)`.mapWith(
+    (json) => JSON.parse(json) as DeviceState[],
+  ),
+};
+
+export function contractRecords(db: Db, operator: string) {
+  return db.select(record).from(contracts).where(eq(contracts.operator, operator)).orderBy(asc(contracts.uid)).all();
+}
+
+export function contractRecord(db: Db, operator: string, name: ContractName) {
+  const named = "uid" in name ? eq(contracts.uid, name.uid) : eq(contracts.login, name.login);
+  return db
+    .select(record)
+    .from(contracts)
+    .where(and(eq(contracts.operator, operator), named))
+    .get();
+}
+
+/** Takes the next free number; one that is taken and not used stays a gap. */
+export function takeNumber(db: Db, operator: string) {
+  return db
+    .insert(contractNumbers)
+    .values({ operator, last: 1 })
+    .onConflictDoUpdate({ target: contractNumbers.operator, set: { last: sql`${contractNumbers.last} + 1` } })
+    .returning({ uid: contractNumbers.last });
+}
+
+/** Notes a number that the operator has chosen. */
+export function noteNumber(db: Db, operator: string, uid: number) {
+  return db
+    .insert(contractNumbers)
+    .values({ operator, last: uid })
+    .onConflictDoUpdate({
+      target: contractNumbers.operator,
+      set: { last: sql`max(${contractNumbers.last}, excluded.last)` },
+    });
+}
+
+export function insertContract(db: Db, contract: typeof contracts.$inferInsert) {
+  return db.insert(contracts).values(contract);
+}
+
+export function updateContract(db: Db, operator: string, uid: number, fields: Partial<Omit<Contract, "uid">>) {
+  // uid to itself, because an UPDATE without any column is not SQL.
+  return db
+    .update(contracts)
+    .set({ uid, ...fields })
+    .where(and(eq(contracts.operator, operator), eq(contracts.uid, uid)));
+}
+
+export function deleteContractRow(db: Db, operator: string, uid: number) {
+  return db.delete(contracts).where(and(eq(contracts.operator, operator), eq(contracts.uid, uid)));
+}
+
+/** Leaves the contract with exactly these phones. */
+export function replacePhones(db: Db, operator: string, uid: number, phones: readonly string[]): Statement[] {
+  return [
+    db.delete(contractPhones).where(and(eq(contractPhones.operator, operator), eq(contractPhones.uid, uid))),
+    db
+      .insert(contractPhones)
+      .select(sql`SELECT ${operator}, value, ${uid} FROM json_each(${JSON.stringify(phones)}) WHERE true`)
+      .onConflictDoNothing(),
+  ];
+}
+
+/** Leaves the contract with exactly these states of single devices. */
+export function replaceDeviceStates(
+  db: Db,
+  operator: string,
+  uid: number,
+  states: readonly DeviceState[],
+): Statement[] {
+  const { operator: own, uid: number } = contractDeviceStates;
+  return [
+    db.delete(contractDeviceStates).where(and(eq(own, operator), eq(number, uid))),
+    db
+      .insert(contractDeviceStates)
+      .select(
+        sql`SELECT ${operator}, ${uid}, value ->> 'deviceId', value ->> 'state' FROM json_each(${JSON.stringify(states)})`,
+      ),
+  ];
+}

@@ -1,0 +1,188 @@
+import { and, asc, eq, gt, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import { accountIdentifiers } from "#identity/tables.ts";
+import { contractDeviceStates, contractPhones, contracts } from "#operator/tables.ts";
+import type { Db } from "#platform/db.ts";
+import {
+  cameraGrants,
+  cameraRevocations,
+  devices,
+  doors,
+  type Event,
+  events,
+  type Home,
+  homes,
+  rights,
+} from "./tables.ts";
+
+/**
+ * Whose contracts: those of a phone, which the database knows itself (BILLING=local), or those that a billing has
+ * named. Either way one statement, so that the whole of an answer is one batch.
+ */
+export type Whose = { phone: string } | { uids: readonly number[] };
+
+function uidsOf(operator: string, whose: Whose): SQL {
+  if ("uids" in whose) return sql`(SELECT value FROM json_each(${JSON.stringify(whose.uids)}))`;
+  return sql`(SELECT ${contractPhones.uid} FROM ${contractPhones}
+    WHERE ${contractPhones.operator} = ${operator} AND ${contractPhones.phone} = ${whose.phone})`;
+}
+
+export function contractsOf(db: Db, operator: string, whose: Whose) {
+  return db
+    .select({
+      uid: contracts.uid,
+      login: contracts.login,
+      address: contracts.address,
+      flat: contracts.flat,
+      services: contracts.services,
+    })
+    .from(contracts)
+    .where(and(eq(contracts.operator, operator), sql`${contracts.uid} IN ${uidsOf(operator, whose)}`))
+    .orderBy(asc(contracts.uid));
+}
+
+/** Every active device of these contracts with its service state; null where only a remote billing knows it. */
+export function devicesOf(db: Db, operator: string, whose: Whose) {
+  return db
+    .select({
+      uid: rights.uid,
+      id: devices.deviceId,
+      type: devices.type,
+      uuid: devices.uuid,
+      url: devices.url,
+      title: devices.title,
+      latitude: devices.latitude,
+      longitude: devices.longitude,
+      recordDays: devices.recordDays,
+      state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
+    })
+    .from(rights)
+    .innerJoin(devices, and(eq(devices.deviceId, rights.deviceId), eq(devices.isActive, true)))
+    .leftJoin(contracts, and(eq(contracts.operator, rights.operator), eq(contracts.uid, rights.uid)))
+    .leftJoin(
+      contractDeviceStates,
+      and(
+        eq(contractDeviceStates.operator, rights.operator),
+        eq(contractDeviceStates.uid, rights.uid),
+        eq(contractDeviceStates.deviceId, rights.deviceId),
+      ),
+    )
+    .where(and(eq(rights.operator, operator), sql`${rights.uid} IN ${uidsOf(operator, whose)}`))
+    .orderBy(asc(rights.uid), asc(rights.deviceId));
+}
+
+export function doorsOf(db: Db, operator: string, whose: Whose) {
+  return db
+    .select({
+      uid: rights.uid,
+      id: doors.id,
+      lockId: doors.deviceId,
+      cameraId: doors.cam,
+      icon: doors.icon,
+      entrance: doors.entrance,
+      name: doors.name,
+    })
+    .from(rights)
+    .innerJoin(doors, and(eq(doors.operator, rights.operator), eq(doors.deviceId, rights.deviceId)))
+    .where(and(eq(rights.operator, operator), sql`${rights.uid} IN ${uidsOf(operator, whose)}`))
+    .orderBy(asc(rights.uid), asc(doors.id));
+}
+
+/** How a door is opened: the sealed URL and the method. */
+export function doorById(db: Db, operator: string, id: number) {
+  return db
+    .select()
+    .from(doors)
+    .where(and(eq(doors.operator, operator), eq(doors.id, id)))
+    .get();
+}
+
+export function homesBy(db: Db, operator: string, whose: Whose) {
+  return db
+    .select()
+    .from(homes)
+    .where(and(eq(homes.operator, operator), sql`${homes.uid} IN ${uidsOf(operator, whose)}`));
+}
+
+export function insertHomes(db: Db, rows: Pick<Home, "operator" | "uid" | "doorCode">[]) {
+  return db.insert(homes).values(rows).onConflictDoNothing();
+}
+
+export function updateHome(db: Db, operator: string, uid: number, change: Partial<Home>) {
+  return db
+    .update(homes)
+    .set(change)
+    .where(and(eq(homes.operator, operator), eq(homes.uid, uid)))
+    .returning();
+}
+
+export function insertEvent(db: Db, event: Event) {
+  return db.insert(events).values(event).onConflictDoNothing();
+}
+
+/** The camera tokens that this session holds, to hand the same one out again. */
+export function grantsOf(db: Db, operator: string, sessionId: string, now: Date) {
+  return db
+    .select({ digest: cameraGrants.digest, issuedAt: cameraGrants.issuedAt })
+    .from(cameraGrants)
+    .where(
+      and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, sessionId), gt(cameraGrants.expiresAt, now)),
+    );
+}
+
+/** When tokens of these contracts were last revoked. */
+export function revocationsOf(db: Db, operator: string, whose: Whose) {
+  return db
+    .select({ subject: cameraRevocations.subject, revokedAt: cameraRevocations.revokedAt })
+    .from(cameraRevocations)
+    .where(
+      and(
+        eq(cameraRevocations.operator, operator),
+        sql`${cameraRevocations.subject} IN (SELECT 'c' || own.uid FROM (SELECT * FROM ${uidsTable(operator, whose)}) AS own)`,
+      ),
+    );
+}
+
+// The same set with a column name, for a statement that has to compute with it.
+function uidsTable(operator: string, whose: Whose): SQL {
+  if ("uids" in whose) return sql`(SELECT value AS uid FROM json_each(${JSON.stringify(whose.uids)}))`;
+  return uidsOf(operator, whose);
+}
+
+/** Living camera tokens whose billing was asked longest ago, with the phone that holds them. */
+export function grantsToReview(db: Db, operator: string, reviewedBefore: Date, now: Date, limit: number) {
+  return db
+    .select({
+      sessionId: cameraGrants.sessionId,
+      digest: cameraGrants.digest,
+      contracts: cameraGrants.contracts,
+      streams: cameraGrants.streams,
+      phone: accountIdentifiers.value,
+    })
+    .from(cameraGrants)
+    .innerJoin(
+      accountIdentifiers,
+      and(
+        eq(accountIdentifiers.operator, cameraGrants.operator),
+        eq(accountIdentifiers.accountId, cameraGrants.accountId),
+        eq(accountIdentifiers.type, "phone"),
+        isNotNull(accountIdentifiers.verifiedAt),
+      ),
+    )
+    .where(
+      and(
+        eq(cameraGrants.operator, operator),
+        gt(cameraGrants.expiresAt, now),
+        sql`${cameraGrants.reviewedAt} < ${reviewedBefore.getTime()}`,
+      ),
+    )
+    .orderBy(asc(cameraGrants.reviewedAt))
+    .limit(limit)
+    .all();
+}
+
+export function markReviewed(db: Db, operator: string, sessionIds: string[], at: Date) {
+  return db
+    .update(cameraGrants)
+    .set({ reviewedAt: at })
+    .where(and(eq(cameraGrants.operator, operator), inArray(cameraGrants.sessionId, sessionIds)));
+}

@@ -1,0 +1,82 @@
+import { and, eq, gt, inArray, lt, max, sql } from "drizzle-orm";
+import { sessions } from "#identity/tables.ts";
+import type { Db } from "#platform/db.ts";
+import { cameraGrants, cameraRevocations, type NewCameraGrant } from "./tables.ts";
+
+/** The session id under which tokens made elsewhere stand in camera_grants; their digest is the token's hash. */
+export const OPAQUE = "opaque";
+
+const subjectOf = (uid: number) => `c${uid}`;
+
+export function sessionsEndedSince(db: Db, operator: string, since: Date) {
+  return db
+    .select({ id: sessions.id, endedAt: sessions.endedAt })
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), gt(sessions.endedAt, since)));
+}
+
+/** `subject` is `c<uid>`. */
+export function revocationsSince(db: Db, operator: string, since: Date) {
+  return db
+    .select({ subject: cameraRevocations.subject, revokedAt: cameraRevocations.revokedAt })
+    .from(cameraRevocations)
+    .where(and(eq(cameraRevocations.operator, operator), gt(cameraRevocations.revokedAt, since)));
+}
+
+/** The time at which the last token that was made elsewhere ends; null when there is none. */
+export function lastOpaqueExpiry(db: Db, operator: string) {
+  return db
+    .select({ until: max(cameraGrants.expiresAt) })
+    .from(cameraGrants)
+    .where(and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, OPAQUE)));
+}
+
+/** When tokens that draw on any of these contracts (at most 90) were revoked last; null for never. */
+export function lastRevocation(db: Db, operator: string, uids: readonly number[]) {
+  return db
+    .select({ at: max(cameraRevocations.revokedAt) })
+    .from(cameraRevocations)
+    .where(and(eq(cameraRevocations.operator, operator), inArray(cameraRevocations.subject, uids.map(subjectOf))));
+}
+
+/** The token that the session has for this digest, if it was given one. */
+export function grantOf(db: Db, operator: string, sessionId: string, digest: string) {
+  return db
+    .select({ issuedAt: cameraGrants.issuedAt })
+    .from(cameraGrants)
+    .where(
+      and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, sessionId), eq(cameraGrants.digest, digest)),
+    );
+}
+
+export function upsertGrant(db: Db, grant: NewCameraGrant) {
+  const { issuedAt, expiresAt } = grant;
+  return db
+    .insert(cameraGrants)
+    .values(grant)
+    .onConflictDoUpdate({
+      target: [cameraGrants.operator, cameraGrants.sessionId, cameraGrants.digest],
+      set: { issuedAt, expiresAt },
+    });
+}
+
+/** Every token that draws on the contract and was issued until `at` is refused. An earlier `at` never takes a later one back. */
+export function revokeContract(db: Db, operator: string, uid: number, at: Date) {
+  return db
+    .insert(cameraRevocations)
+    .values({ operator, subject: subjectOf(uid), revokedAt: at })
+    .onConflictDoUpdate({
+      target: [cameraRevocations.operator, cameraRevocations.subject],
+      set: { revokedAt: sql`max(${cameraRevocations.revokedAt}, excluded.revoked_at)` },
+    });
+}
+
+export function deleteGrantsEndedBy(db: Db, operator: string, at: Date) {
+  return db.delete(cameraGrants).where(and(eq(cameraGrants.operator, operator), lt(cameraGrants.expiresAt, at)));
+}
+
+export function deleteRevocationsBefore(db: Db, operator: string, at: Date) {
+  return db
+    .delete(cameraRevocations)
+    .where(and(eq(cameraRevocations.operator, operator), lt(cameraRevocations.revokedAt, at)));
+}

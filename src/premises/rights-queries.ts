@@ -1,0 +1,94 @@
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
+import type { Statement } from "#operator/queries.ts";
+import type { Db } from "#platform/db.ts";
+import { listed } from "./registry-queries.ts";
+import { cameraRevocations, devices, events, homes, keys, rights } from "./tables.ts";
+
+export function rightsOfContract(db: Db, operator: string, uid: number) {
+  return db
+    .select({ deviceId: devices.deviceId, type: devices.type, title: devices.title })
+    .from(rights)
+    .innerJoin(devices, and(eq(devices.operator, rights.operator), eq(devices.deviceId, rights.deviceId)))
+    .where(and(eq(rights.operator, operator), eq(rights.uid, uid)))
+    .orderBy(asc(devices.deviceId))
+    .all();
+}
+
+export function insertRights(db: Db, operator: string, uid: number, deviceIds: readonly number[]) {
+  return db
+    .insert(rights)
+    .select(sql`SELECT ${operator}, ${uid}, value FROM json_each(${JSON.stringify(deviceIds)}) WHERE true`)
+    .onConflictDoNothing();
+}
+
+export function deleteRights(db: Db, operator: string, uid: number, deviceIds: readonly number[]) {
+  return db
+    .delete(rights)
+    .where(and(eq(rights.operator, operator), eq(rights.uid, uid), sql`${rights.deviceId} IN ${listed(deviceIds)}`));
+}
+
+export function upsertKey(db: Db, key: typeof keys.$inferInsert) {
+  return db
+    .insert(keys)
+    .values(key)
+    .onConflictDoUpdate({ target: [keys.operator, keys.uid, keys.key], set: { comment: sql`excluded.comment` } });
+}
+
+export function deleteKeyRow(db: Db, operator: string, uid: number, key: string) {
+  return db.delete(keys).where(and(eq(keys.operator, operator), eq(keys.uid, uid), eq(keys.key, key)));
+}
+
+export function keysOfContract(db: Db, operator: string, uid: number) {
+  return db
+    .select({ key: keys.key, comment: keys.comment })
+    .from(keys)
+    .where(and(eq(keys.operator, operator), eq(keys.uid, uid)))
+    .orderBy(asc(keys.createdAt), asc(keys.key))
+    .all();
+}
+
+/** Everything that a contract has here. */
+export function deleteAllOf(db: Db, operator: string, uid: number): Statement[] {
+  return [rights, keys, homes, events].map((table) =>
+    db.delete(table).where(and(eq(table.operator, operator), eq(table.uid, uid))),
+  );
+}
+
+/** Camera tokens that were issued to these contracts until `at` are refused. */
+export function revokeCameras(db: Db, operator: string, uids: readonly number[], at: Date) {
+  return revoke(db, operator, at, sql`SELECT value AS uid FROM json_each(${JSON.stringify(uids)})`);
+}
+
+/** The same for every contract that may see one of these devices, be it through the camera of a door. */
+export function revokeCamerasOfDevices(db: Db, operator: string, deviceIds: readonly number[], at: Date) {
+  return revoke(
+    db,
+    operator,
+    at,
+    sql`SELECT DISTINCT uid FROM rights WHERE operator = ${operator} AND (
+      device_id IN ${listed(deviceIds)} OR
+      device_id IN (SELECT device_id FROM doors WHERE operator = ${operator} AND cam IN ${listed(deviceIds)}))`,
+  );
+}
+
+/** The same for one contract, if it has a right to one of these devices: to be run before the right is taken. */
+export function revokeCamerasOfRights(db: Db, operator: string, uid: number, deviceIds: readonly number[], at: Date) {
+  return revoke(
+    db,
+    operator,
+    at,
+    sql`SELECT DISTINCT uid FROM rights
+      WHERE operator = ${operator} AND uid = ${uid} AND device_id IN ${listed(deviceIds)}`,
+  );
+}
+
+// An earlier `at` never takes a later one back.
+function revoke(db: Db, operator: string, at: Date, contracts: SQL) {
+  return db
+    .insert(cameraRevocations)
+    .select(sql`SELECT ${operator}, 'c' || uid, ${at.getTime()} FROM (${contracts}) WHERE true`)
+    .onConflictDoUpdate({
+      target: [cameraRevocations.operator, cameraRevocations.subject],
+      set: { revokedAt: sql`max(${cameraRevocations.revokedAt}, excluded.revoked_at)` },
+    });
+}

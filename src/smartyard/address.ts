@@ -1,0 +1,147 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { settings } from "#env.ts";
+import { after, body } from "#platform/http.ts";
+import { instantOf, localText } from "#platform/time.ts";
+import { openDoor } from "#premises/doors.ts";
+import { contractsOfResident, type Door, type Home, holdingsOf, homeSettings, newDoorCode } from "#premises/homes.ts";
+import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
+import { changeOf, IntercomSettings, IntercomView, intercomView } from "./intercom.ts";
+import { type Language, languageOf, textOf } from "./texts.ts";
+import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
+
+/** POST /api/address/…: the resident's homes, and the doors that lead to them (smartyard-server §3.2, smartyard-clients §4.2). */
+export const address = new Hono<ResidentEnv>();
+
+// The events are written, and the apps are told of the log once they can read it.
+const HAS_EVENT_LOG = flag(false);
+
+const DoorView = z.object({
+  domophoneId: z.string(),
+  doorId: z.number(),
+  entrance: z.string().optional(),
+  icon: z.enum(["entrance", "wicket", "gate", "barrier"]), // an unknown one makes iOS drop all doors of the house
+  name: z.string(),
+  blocked: z.string().optional(),
+});
+const HomeView = z.object({
+  houseId: z.string(),
+  address: z.string(),
+  hasPlog: Flag,
+  cctv: z.number(),
+  doors: z.array(DoorView),
+  hasCctv: Flag,
+});
+
+address.post("/getAddressList", describe("List my homes", z.array(HomeView)), signedIn("edge"), async (c) => {
+  const { homes } = await holdingsOf(c.env, c.var.resident, { fresh: wantsFresh(c) });
+  return okOrEmpty(
+    c,
+    homes.map((home) => homeView(home, languageOf(c))),
+  );
+});
+
+const homeView = ({ uid, address, cameras, doors }: Home, language: Language): z.input<typeof HomeView> => ({
+  houseId: String(uid),
+  address,
+  hasPlog: HAS_EVENT_LOG,
+  cctv: cameras.length,
+  hasCctv: flag(cameras.length > 0),
+  doors: doors.filter(({ state }) => state > 0).map((door) => doorView(door, language)),
+});
+
+const doorView = ({ id, lockId, entrance, icon, name, state }: Door, language: Language): z.input<typeof DoorView> => ({
+  domophoneId: String(lockId),
+  doorId: id,
+  icon,
+  name,
+  ...(entrance !== null && { entrance }),
+  ...(state === 1 && { blocked: textOf("payment_required", 402, language).message }),
+});
+
+const Contract = z.object({
+  address: z.string(),
+  services: z.array(z.string()),
+  hasPlog: Flag,
+  hasGates: Flag,
+  contractOwner: Flag,
+  clientId: z.string(),
+  contractName: z.string(),
+  houseId: z.string(),
+  flatId: z.string(),
+  flatNumber: z.string(),
+});
+const USUAL_SERVICES = ["cctv", "domophone"];
+
+address.post("/getSettingsList", describe("List my contracts", z.array(Contract)), signedIn("edge"), async (c) => {
+  const contracts = await contractsOfResident(c.env, c.var.resident, { fresh: wantsFresh(c) }, after(c));
+  return okOrEmpty(
+    c,
+    contracts.map(
+      ({ uid, login, address, flat, services }): z.input<typeof Contract> => ({
+        address,
+        services: services.length > 0 ? services : USUAL_SERVICES,
+        hasPlog: HAS_EVENT_LOG,
+        hasGates: flag(false),
+        contractOwner: flag(true),
+        clientId: login,
+        contractName: languageOf(c) === "en" ? `Contract ${login}` : `Договор ${login}`,
+        houseId: String(uid),
+        flatId: String(uid),
+        flatNumber: flat ?? "0",
+      }),
+    ),
+  );
+});
+
+const IntercomRequest = AnyHome.in
+  .extend({ settings: IntercomSettings.nullish() })
+  .transform(({ flatId, houseId, settings }) => ({ uid: houseId ?? flatId, settings: settings ?? {} }))
+  .refine(({ uid }) => uid !== undefined, "flatId or houseId is needed");
+
+address.post(
+  "/intercom",
+  describe("Read or change a flat's intercom", IntercomView),
+  signedIn("strict"),
+  body(IntercomRequest),
+  async (c) => {
+    const { uid, settings: wanted } = c.req.valid("json");
+    const { TIME_ZONE } = settings(c.env);
+    const change = changeOf(wanted, (text) => instantOf(text, TIME_ZONE));
+    const home = await homeSettings(c.env, c.var.resident, { uid: uid!, fresh: wantsFresh(c) }, change);
+    return ok(
+      c,
+      intercomView(home, (at) => localText(at, TIME_ZONE)),
+    );
+  },
+);
+
+address.post(
+  "/resetCode",
+  describe("Give my flat a new door code", z.object({ code: z.number() })),
+  signedIn("strict"),
+  body(OneHome),
+  async (c) => {
+    const { doorCode } = await homeSettings(c.env, c.var.resident, c.req.valid("json"), { doorCode: newDoorCode() });
+    return ok(c, { code: Number(doorCode) });
+  },
+);
+
+const DoorRequest = AnyHome.in
+  .extend({ domophoneId: Id, doorId: Id.nullish() }) // the web app's call screen names no doorId
+  .transform(({ flatId, houseId, domophoneId, doorId }) => ({
+    lockId: domophoneId,
+    doorId: doorId ?? undefined,
+    uid: houseId ?? flatId,
+  }));
+
+address.post(
+  "/openDoor",
+  describe("Open a door, gate or barrier"),
+  signedIn("strict"),
+  body(DoorRequest),
+  async (c) => {
+    await openDoor(c.env, c.var.resident, c.req.valid("json"));
+    return done(c); // the iOS widget takes nothing but 204 for success
+  },
+);

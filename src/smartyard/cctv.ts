@@ -1,0 +1,136 @@
+import { type Context, Hono } from "hono";
+import { z } from "zod";
+import { settings } from "#env.ts";
+import { after, body } from "#platform/http.ts";
+import { cameraOfDoor, demandPaid, watch, watchCity } from "#premises/cameras.ts";
+import type { Camera, Home } from "#premises/homes.ts";
+import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
+import { AnyHome, Flag, Id } from "./wire.ts";
+
+/** POST /api/cctv/…: the resident's cameras, each with a token that its media server will ask us about (smartyard-server §3.3). */
+export const cctv = new Hono<ResidentEnv>();
+
+const Playable = z.object({
+  url: z.string(),
+  token: z.string(),
+  serverType: z.literal("flussonic"),
+  hlsMode: z.enum(["fmp4", "mpegts"]), // iOS and the web app disagree about what its absence means
+});
+const CameraView = Playable.extend({
+  id: z.number(),
+  name: z.string(),
+  lat: z.string().optional(),
+  lon: z.string().optional(),
+});
+
+cctv.post("/all", describe("List my cameras", z.array(CameraView)), signedIn("edge"), body(AnyHome), async (c) => {
+  const { homes, token } = await watch(c.env, c.var.resident, selection(c), after(c));
+  const cameras = camerasOf(homes);
+  demandPaid(cameras);
+  return okOrEmpty(
+    c,
+    cameras.map((camera) => cameraView(c, camera, token)),
+  );
+});
+
+const Group: z.ZodType = z.object({
+  groupId: z.string().optional(),
+  groupName: z.string().optional(),
+  type: z.enum(["map", "list"]).optional(),
+  childGroups: z.array(z.lazy(() => Group)),
+  cameras: z.array(CameraView),
+});
+
+cctv.post("/allTree", describe("My cameras, by home", Group), signedIn("edge"), body(AnyHome), async (c) => {
+  const { homes, token } = await watch(c.env, c.var.resident, selection(c), after(c));
+  demandPaid(camerasOf(homes));
+  const groups = homes
+    .filter((home) => home.cameras.length > 0)
+    .map((home) => ({
+      groupId: String(home.uid),
+      groupName: home.address,
+      type: "list",
+      childGroups: [],
+      cameras: home.cameras.map((camera) => cameraView(c, camera, token)),
+    }));
+  if (groups.length === 0) return done(c);
+  return ok(c, groups.length === 1 ? groups[0] : { type: "list", childGroups: groups, cameras: [] });
+});
+
+const DoorCamera = Playable.extend({ id: z.string(), frs: Flag });
+
+cctv.post(
+  "/camMap",
+  describe("The camera behind each of my doors", z.array(DoorCamera)),
+  signedIn("edge"),
+  body(AnyHome),
+  async (c) => {
+    const { homes, token } = await watch(c.env, c.var.resident, selection(c), after(c));
+    const cameras = camerasOf(homes.map(behindDoors));
+    // Asked for everything, the call must not fail: iOS shows no history without it.
+    if (selection(c).uid !== undefined) demandPaid(cameras);
+    const paid = cameras.filter(({ state }) => state === 2);
+    return okOrEmpty(
+      c,
+      paid.map(
+        (camera): z.input<typeof DoorCamera> => ({
+          id: String(camera.id), // a number makes iOS drop the whole list
+          frs: "f",
+          ...playable(c, camera, token),
+        }),
+      ),
+    );
+  },
+);
+
+const DoorRequest = AnyHome.in
+  .extend({ doorId: Id })
+  .transform(({ flatId, houseId, doorId }) => ({ doorId, uid: houseId ?? flatId }));
+const DoorView = Playable.extend({ doorId: z.number(), name: z.string() });
+
+cctv.post("/door", describe("The camera of one door", DoorView), signedIn("edge"), body(DoorRequest), async (c) => {
+  const { doorId } = c.req.valid("json");
+  const { homes, token } = await watch(c.env, c.var.resident, selection(c), after(c));
+  const { door, camera } = cameraOfDoor(homes, doorId);
+  return ok(c, { doorId: door.id, name: camera.title, ...playable(c, camera, token) });
+});
+
+cctv.post("/overview", describe("The city's cameras", z.array(CameraView)), signedIn("edge"), async (c) => {
+  const { homes, token } = await watchCity(c.env, c.var.resident, after(c));
+  return okOrEmpty(
+    c,
+    camerasOf(homes).map((camera) => cameraView(c, camera, token)),
+  );
+});
+
+function selection(c: Context<ResidentEnv, string, { out: { json: { uid?: number | undefined } } }>) {
+  return { uid: c.req.valid("json").uid, fresh: wantsFresh(c) };
+}
+
+const behindDoors = (home: Home): Home => {
+  const seen = new Set(home.doors.map((door) => door.cameraId));
+  return { ...home, cameras: home.cameras.filter(({ id }) => seen.has(id)) };
+};
+
+/** Every camera once, in its best state: two contracts may share one. */
+function camerasOf(homes: readonly Home[]): Camera[] {
+  const best = new Map<number, Camera>();
+  for (const camera of homes.flatMap((home) => home.cameras)) {
+    if ((best.get(camera.id)?.state ?? -1) < camera.state) best.set(camera.id, camera);
+  }
+  return [...best.values()];
+}
+
+const cameraView = (c: Context, camera: Camera, token: string): z.input<typeof CameraView> => ({
+  id: camera.id,
+  name: camera.title,
+  ...(camera.latitude !== null && camera.longitude !== null && { lat: camera.latitude, lon: camera.longitude }),
+  ...playable(c, camera, token),
+});
+
+/** A camera that is not paid for plays from an address that says so: the apps show its status (smartyard-server §3.3.1). */
+function playable(c: Context, { url, state }: Camera, token: string): z.input<typeof Playable> {
+  const { PUBLIC_URL, HLS_MODE } = settings(c.env);
+  const refusal = { 0: "404", 1: "402", 2: undefined }[state];
+  return { url: refusal ? `${PUBLIC_URL}/api/${refusal}` : url, token, serverType: "flussonic", hlsMode: HLS_MODE };
+}

@@ -1,0 +1,110 @@
+import { type Env, type Settings, settings } from "#env.ts";
+import { deleteAccount } from "#identity/accounts.ts";
+import { endSession } from "#identity/sessions.ts";
+import { database } from "#platform/db.ts";
+import type { Resident } from "#premises/homes.ts";
+import {
+  deleteInstall,
+  deleteInstallsOf,
+  deleteResident,
+  dropPushToken,
+  type InstallChange,
+  installBy,
+  residentBy,
+  upsertInstall,
+  upsertResident,
+} from "./queries.ts";
+import type { AppInstall } from "./tables.ts";
+
+export type AppPlatform = NonNullable<AppInstall["platform"]>;
+
+export interface AppVersion {
+  platform: Exclude<AppPlatform, "web">;
+  version: number;
+  manufacturer?: string | undefined;
+  model?: string | undefined;
+  osVer?: string | undefined;
+}
+
+/** Notes which version a resident runs, and tells whether it is still good enough. */
+export async function noteVersion(
+  env: Env,
+  who: Resident,
+  app: AppVersion,
+  now = new Date(),
+): Promise<"none" | "upgrade" | "force_upgrade"> {
+  const { platform, version, manufacturer = null, model = null, osVer = null } = app;
+  await noteInstall(env, who, {
+    platform,
+    version: String(version),
+    manufacturer,
+    model,
+    osVersion: osVer,
+    updatedAt: now,
+  });
+  return verdictOn(settings(env), platform, version);
+}
+
+export function verdictOn({ APP_VERSIONS }: Settings, platform: AppVersion["platform"], version: number) {
+  const { upgrade, force } = APP_VERSIONS[platform];
+  if (version < force) return "force_upgrade";
+  return version < upgrade ? "upgrade" : "none";
+}
+
+export interface PushTarget {
+  platform: AppPlatform;
+  /** Empty: the app no longer wants pushes. Undefined: it only tells its platform. */
+  pushToken?: string | undefined;
+  pushService?: string | undefined;
+  voipToken?: string | undefined;
+  production?: boolean | undefined;
+}
+
+/** Notes where pushes reach this install. */
+export async function registerPush(env: Env, who: Resident, target: PushTarget, now = new Date()): Promise<void> {
+  const { platform, pushToken, pushService = null, voipToken = null, production = true } = target;
+  if (pushToken === undefined) return noteInstall(env, who, { platform, updatedAt: now });
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  const change = {
+    platform,
+    pushToken: pushToken || null,
+    pushService,
+    voipToken: voipToken || null,
+    production,
+    updatedAt: now,
+  };
+  await db.batch([dropPushToken(db, OPERATOR, pushToken), upsertInstall(db, OPERATOR, who.id, who.account, change)]);
+}
+
+async function noteInstall(env: Env, who: Resident, change: InstallChange): Promise<void> {
+  await upsertInstall(database(env), settings(env).OPERATOR, who.id, who.account, change);
+}
+
+/** Where pushes reach the install that asks. */
+export async function pushTargetOf(env: Env, who: Resident): Promise<{ pushToken: string; voipToken: string }> {
+  const install = await installBy(database(env), settings(env).OPERATOR, who.id);
+  return { pushToken: install?.pushToken ?? "", voipToken: install?.voipToken ?? "off" };
+}
+
+/** The resident's switches for notifications, after an optional change. */
+export async function notifications(env: Env, who: Resident, change: { notify?: boolean; money?: boolean }) {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  const isChange = Object.keys(change).length > 0;
+  const row = isChange
+    ? (await upsertResident(db, OPERATOR, who.account, change)).at(0)
+    : await residentBy(db, OPERATOR, who.account);
+  return { notify: row?.notify ?? true, money: row?.money ?? true };
+}
+
+/** Signs this install out: its session, its push token and its camera tokens end. */
+export async function signOut(env: Env, who: Resident): Promise<void> {
+  await deleteInstall(database(env), settings(env).OPERATOR, who.id);
+  await endSession(env, who.account, who.id, "logout");
+}
+
+/** Deletes the resident with everything that only the app knew. Contracts stay: they are the billing's. */
+export async function leave(env: Env, who: Resident): Promise<void> {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  await db.batch([deleteInstallsOf(db, OPERATOR, who.account), deleteResident(db, OPERATOR, who.account)]);
+  await deleteAccount(env, who.account);
+}

@@ -1,0 +1,32 @@
+import { type Context, Hono } from "hono";
+import { AppError } from "#platform/errors.ts";
+import { limitBody } from "#platform/http.ts";
+import { address } from "./address.ts";
+import { cctv } from "./cctv.ts";
+import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
+import { ext } from "./ext.ts";
+import { user } from "./user.ts";
+
+/** The resident's app, method by method. The paths are the published apps' own. */
+export const smartyard = new Hono<ResidentEnv>();
+
+smartyard.onError(onError);
+
+for (const [path, group] of Object.entries({ user, address, cctv, ext })) {
+  // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
+  smartyard.use(`/${path}/*`, allowOrigins, limitBody);
+  smartyard.route(`/${path}`, group);
+}
+
+// Where the cameras of unpaid and unconnected services seem to play: the apps append file names.
+for (const status of [402, 404] as const) {
+  const refuse = (c: Context) => c.body(null, status);
+  smartyard.all(`/${status}`, refuse);
+  smartyard.all(`/${status}/*`, refuse);
+}
+
+/** The answer to a path that no method has: an envelope too, and readable from other origins. */
+export function unknownMethod(c: Context): Response | Promise<Response> {
+  c.header("Access-Control-Allow-Origin", "*");
+  return onError(new AppError("not_found", "There is no such method"), c);
+}

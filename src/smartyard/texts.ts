@@ -1,0 +1,56 @@
+import type { Context } from "hono";
+
+export type Language = "ru" | "en";
+
+interface Text {
+  ru: string;
+  en: string;
+  /** The envelope's `name`, where it is not simply the text: clients in the field compare it. */
+  name?: string;
+}
+
+/** What the apps show, by the reason of a failure. The Russian texts of the old server are part of its wire. */
+const TEXTS: Record<string, Text> = {
+  no_token: { ru: "Отсутствует токен авторизации", en: "The authorization token is missing" },
+  unauthenticated: { ru: "Не авторизован", en: "Not signed in" },
+  not_called: { ru: "Звонок ещё не поступил", en: "Your call has not come in yet" },
+  invalid: { ru: "Необрабатываемый экземпляр", en: "The request cannot be processed", name: "Unprocessable Entity" },
+  too_large: { ru: "Слишком большой запрос", en: "The request is too large", name: "Payload Too Large" },
+  too_many: { ru: "Слишком много запросов", en: "Too many requests, please wait", name: "Too Many Requests" },
+  wrong_code: { ru: "Пин-код введен неверно", en: "The code is wrong" },
+  no_code: { ru: "Код не запрошен или уже не действует", en: "No code was requested, or it has expired" },
+  blocked: { ru: "Учётная запись заблокирована", en: "This account is blocked" },
+  forbidden: { ru: "Операция запрещена", en: "This is not allowed", name: "Forbidden" },
+  payment_required: { ru: "услуга не оплачена", en: "The service is not paid for" },
+  not_connected: { ru: "услуга не подключена", en: "The service is not connected" },
+  no_door: { ru: "Дверь не найдена", en: "There is no such door" },
+  not_found: { ru: "Не найдено", en: "Not found", name: "Not Found" },
+  conflict: { ru: "Уже существует", en: "It already exists", name: "Conflict" },
+  door_silent: { ru: "Дверь не ответила, попробуйте ещё раз", en: "The door did not answer, please try again" },
+  unavailable: {
+    ru: "Сервис временно недоступен",
+    en: "The service is temporarily unavailable",
+    name: "Service Unavailable",
+  },
+  internal: { ru: "Что-то пошло не так", en: "Something went wrong", name: "Internal Server Error" },
+};
+const BY_STATUS: Record<number, string> = {
+  400: "invalid",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  422: "invalid",
+  503: "unavailable",
+};
+
+/** Name and message of a failure in the reader's language. */
+export function textOf(reason: string, status: number, language: Language): { name: string; message: string } {
+  const text = TEXTS[reason] ?? TEXTS[BY_STATUS[status] ?? "internal"]!;
+  return { name: text.name ?? text[language], message: text[language] };
+}
+
+/** The first language of Accept-Language that we speak; Russian when there is none. */
+export function languageOf(c: Context): Language {
+  const wanted = (c.req.header("accept-language") ?? "").toLowerCase();
+  return /(?:^|[,\s])(ru|en)\b/.exec(wanted)?.[1] === "en" ? "en" : "ru";
+}

@@ -1,0 +1,79 @@
+import { env } from "cloudflare:test";
+import { beforeAll, expect, test } from "vitest";
+import { listSessions } from "#identity/sessions.ts";
+import { aHome, aPhone, aResident, call, mobile, outside, type SignedInResident } from "../support/world.ts";
+
+// The original looked nobody's ids up (smartyard-server §13.1 #2). Here a resident tries a neighbour's, one by one.
+
+let owner: SignedInResident;
+let stranger: SignedInResident;
+let theirs: Awaited<ReturnType<typeof aHome>>;
+let ownerSession: string;
+let ownerCameraToken: string;
+
+beforeAll(async () => {
+  const [phone, otherPhone] = [aPhone(), aPhone()];
+  [owner, stranger] = [await aResident({ phone }), await aResident({ phone: otherPhone })];
+  theirs = await aHome({ phones: [phone], open: "http://127.0.0.1:8081/open" });
+  await aHome({ phones: [otherPhone], open: "http://127.0.0.1:8081/open" });
+  ownerSession = (await listSessions(env, owner.account))[0]!.id;
+  const all = await mobile("cctv/all", { houseId: theirs.uid }, { token: owner.token });
+  ownerCameraToken = (await all.json<{ data: [{ token: string }] }>()).data[0].token;
+});
+
+const ids = (): [string, object][] => [
+  ["address/intercom", { flatId: theirs.uid }],
+  ["address/intercom", { houseId: theirs.uid, settings: { VoIP: "f" } }],
+  ["address/resetCode", { flatId: theirs.uid }],
+  ["address/openDoor", { domophoneId: theirs.lock, doorId: theirs.doorId }],
+  ["address/openDoor", { domophoneId: theirs.lock }],
+  ["address/openDoor", { houseId: theirs.uid, domophoneId: theirs.lock, doorId: theirs.doorId }],
+  ["cctv/all", { houseId: theirs.uid }],
+  ["cctv/allTree", { houseId: theirs.uid }],
+  ["cctv/camMap", { houseId: theirs.uid }],
+  ["cctv/door", { houseId: theirs.uid, doorId: theirs.doorId }],
+  ["cctv/door", { doorId: theirs.doorId }],
+  ["user/endSession", { id: ownerSession }],
+];
+
+test.each(Array.from({ length: 12 }, (_, i) => i))("a stranger is refused with a neighbour's id (case %i of the table)", async (i) => {
+  const world = outside();
+  const [method, body] = ids()[i]!;
+  for (const prefix of ["/api", "/mobile"]) {
+    const refused = await mobile(`${prefix}/${method}`, body, { token: stranger.token });
+    expect([method, refused.status]).toEqual([method, 404]);
+    expect(await refused.json()).toMatchObject({ code: 404 });
+  }
+  expect(world.requests).toEqual([]);
+});
+
+test("the table has a case for every id, and the owner is welcome with each", async () => {
+  outside();
+  expect(ids()).toHaveLength(12);
+  for (const [method, body] of ids().slice(0, -1)) {
+    const { status } = await mobile(method, body, { token: owner.token });
+    expect([method, status < 300]).toEqual([method, true]);
+  }
+});
+
+test.each(["address/getAddressList", "address/getSettingsList", "cctv/all", "cctv/allTree", "cctv/camMap", "user/sessions", "user/pushTokens"])(
+  "%s shows a stranger nothing of the neighbour",
+  async (method) => {
+    const text = await (await mobile(method, {}, { token: stranger.token })).text();
+    for (const secret of [String(theirs.uid), theirs.camera.uuid, ownerSession, ownerCameraToken]) expect(text).not.toContain(secret);
+  },
+);
+
+test("a stranger's camera token opens none of the neighbour's streams", async () => {
+  const all = await mobile("cctv/all", {}, { token: stranger.token });
+  const [{ token }] = (await all.json<{ data: [{ token: string }] }>()).data;
+  const play = (camera: string) => call(`/api/accessfl?name=${theirs.camera.uuid}&token=${camera}`);
+  expect((await play(token)).status).toBe(403);
+  expect((await play(ownerCameraToken)).status).toBe(200);
+});
+
+test("the neighbour's door code has not changed and the neighbour is still signed in", async () => {
+  const read = await mobile("address/intercom", { flatId: theirs.uid }, { token: owner.token });
+  expect(await read.json()).toMatchObject({ data: { VoIP: "f" } }); // the owner's own change, above
+  expect((await mobile("user/ping", undefined, { token: owner.token })).status).toBe(204);
+});
