@@ -41,7 +41,7 @@ const MediaServer = z
   .trim()
   .transform((text) => (text.includes("://") ? text : `https://${text}`).replace(/\/+$/, ""))
   .pipe(z.url({ protocol: /^https?$/ }).max(1024))
-  .refine((url) => !new URL(url).username, "The media server's URL goes to the apps and may hold no credentials");
+  .refine((url) => !URL.parse(url)?.username, "The media server's URL goes to the apps and may hold no credentials");
 
 const DeviceFields = z.object({
   device_type: Id.pipe(z.int().max(TYPES.length)).optional(),

@@ -7,6 +7,7 @@ type HookSettings = Pick<Settings, "PUBLIC_URL" | "KANNEL_HOOK_SECRET">;
 /**
  * The URL that Kannel calls with a delivery report of message `id`, or with an inbound SMS. The percent
  * escapes are Kannel's own (user guide, "Parameters (escape codes)") and must reach it as they stand here.
+ * The SMSC's own words (`%A`) are not asked for: receipts quote the message, and so the code would stand in a URL.
  * The inbound URL is the same for every message, so its MAC is over the word `mo` alone.
  */
 export function kannelHookUrl(settings: HookSettings, hook: "mo"): string;
@@ -15,7 +16,7 @@ export function kannelHookUrl(settings: HookSettings, hook: "mo" | "dlr", id = "
   const path = `${settings.PUBLIC_URL}/hooks/kannel/${hook}`;
   switch (hook) {
     case "dlr":
-      return `${path}?id=${id}&sig=${signatureOf(settings, `dlr/${id}`)}&type=%d&smsc=%F&answer=%A`;
+      return `${path}?id=${id}&sig=${signatureOf(settings, `dlr/${id}`)}&type=%d&smsc=%F`;
     case "mo":
       return `${path}?sig=${signatureOf(settings, "mo")}&from=%p&to=%P&text=%b&id=%I&ts=%T`;
   }

@@ -35,11 +35,18 @@ export function settleMessage(db: Db, operator: string, { id, attempts }: Messag
     .where(and(keyIs(operator, id), eq(messages.state, "sending"), eq(messages.attempts, attempts)));
 }
 
-/** Writes what a report says, if the row is in one of the states `from`. */
-export function reportMessage(db: Db, operator: string, id: string, from: Message["state"][], change: Change) {
+/** Writes what a report says, if the row is in one of the states `from`. A failure past the deadline is an expiry. */
+export function reportMessage(
+  db: Db,
+  operator: string,
+  id: string,
+  from: Message["state"][],
+  { state, ...change }: Change & Pick<Message, "state" | "updatedAt">,
+) {
+  const late = sql`CASE WHEN ${messages.expiresAt} <= ${change.updatedAt.getTime()} THEN 'expired' ELSE 'failed' END`;
   return db
     .update(messages)
-    .set(change)
+    .set({ ...change, state: state === "failed" ? late : state })
     .where(and(keyIs(operator, id), inArray(messages.state, from)));
 }
 

@@ -26,14 +26,13 @@ const Dlr = z.object({
     .regex(/^\d{1,4}$/)
     .transform(Number),
   smsc: z.string().default(""),
-  answer: z.string().default(""),
 });
 
 kannelHooks.get("/dlr", async (c) => {
   const { id = "", sig = "" } = queryOf(c);
   if (!isReportOf(settings(c.env), id, sig)) throw new AppError("forbidden", "The signature is wrong");
-  const { type, smsc, answer } = parse(Dlr, c);
-  await takeReport(c.env, { id, type, smscId: smsc, answer });
+  const { type, smsc } = parse(Dlr, c);
+  await takeReport(c.env, { id, type, smscId: smsc });
   return c.text("");
 });
 

@@ -30,7 +30,7 @@ export interface ContractRecord extends Omit<Contract, "operator" | "password" |
 type Defaulted = Partial<Pick<ContractRecord, "flat" | "phones" | "state" | "balance" | "services" | "devices">>;
 
 /** Without a uid it gets the next free one. Phones may come as people write them; the balance is in kopecks. */
-export type ContractInput = Loose<{ uid?: number } & Defaulted> & Pick<ContractRecord, "login" | "address">;
+export type NewContract = Loose<{ uid?: number } & Defaulted> & Pick<ContractRecord, "login" | "address">;
 
 /** What is left out stays as it is; `phones` and `devices` replace all that there were. */
 export type ContractChange = Loose<Partial<Omit<ContractRecord, "uid">>>;
@@ -49,7 +49,7 @@ export function listContracts(env: Env): Promise<ContractRecord[]> {
  * Opens a contract and answers its number. Throws `invalid` for a phone that is no mobile phone, `conflict` for a
  * number or a login that is in use.
  */
-export async function createContract(env: Env, contract: ContractInput, now = new Date()): Promise<number> {
+export async function createContract(env: Env, contract: NewContract, now = new Date()): Promise<number> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   const { phones = [], devices = [], flat = null, state = 2, balance = 0, services = [], login, address } = contract;
   const numbers = normalPhones(env, phones);

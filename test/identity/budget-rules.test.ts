@@ -1,12 +1,28 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { settings } from "#env.ts";
-import { type BudgetKind, emptyBudget, isForgotten, mayGuess, mayTake, note, noteFailure } from "#identity/budget-rules.ts";
+import {
+  type BudgetKind,
+  emptyBudget,
+  isForgotten,
+  mayGuess,
+  mayTake,
+  note,
+  noteFailure,
+} from "#identity/budget-rules.ts";
 import { prefixOf } from "#identity/budgets.ts";
 
 const limits = {
   ...settings(env).LIMITS,
-  ...{ addressPerHour: 3, addressPerDay: 5, addressCountriesPerDay: 2, addressFailuresPerDay: 4, countryPerHour: 3, countryPerDay: 6, operatorPerDay: 4 },
+  ...{
+    addressPerHour: 3,
+    addressPerDay: 5,
+    addressCountriesPerDay: 2,
+    addressFailuresPerDay: 4,
+    countryPerHour: 3,
+    countryPerDay: 6,
+    operatorPerDay: 4,
+  },
 };
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

@@ -19,7 +19,12 @@ const policy: CodePolicy = {
   ...{ sendsPerHour: 5, sendsPerDay: 8, failuresPerHour: 10, failuresPerDay: 8, failuresInARow: 100 },
   reserve: { sendsPerDay: 3, triesPerDay: 10 },
 };
-const challenge = (id: string, now: number): Challenge => ({ id, mac: `mac of ${id}`, expiresAt: now + policy.lifeMs, tries: 0 });
+const challenge = (id: string, now: number): Challenge => ({
+  id,
+  mac: `mac of ${id}`,
+  expiresAt: now + policy.lifeMs,
+  tries: 0,
+});
 const right = () => true;
 const wrong = () => false;
 
@@ -72,7 +77,9 @@ test("a code dies of its tries, of its use and of its age", () => {
   const phone = history();
   expect(phone.guess(right, 0)).toMatchObject({ ok: false, reason: "none" });
   phone.send(0);
-  expect([1, 2, 3].map((at) => phone.guess(wrong, at))).toEqual([2, 1, 0].map((triesLeft) => ({ ok: false, reason: "wrong", triesLeft })));
+  expect([1, 2, 3].map((at) => phone.guess(wrong, at))).toEqual(
+    [2, 1, 0].map((triesLeft) => ({ ok: false, reason: "wrong", triesLeft })),
+  );
   expect(phone.guess(right, 4)).toMatchObject({ ok: false, reason: "exhausted" });
 
   phone.send(MINUTE);

@@ -69,7 +69,7 @@ test("what ended 90 days ago is deleted", async () => {
   const { env } = anOperator();
   const id = await aMessage(env);
   await deliver(env, [id]);
-  await takeReport(env, { id, type: 1, smscId: "", answer: "" });
+  await takeReport(env, { id, type: 1, smscId: "" });
   await receiveSms(env, { id: "mo-1", from: "79161230001", to: "1234", text: "hi", sentAt: undefined }, after(0));
 
   await sweepMessages(env, after(90 * DAY - 1));

@@ -31,7 +31,7 @@ test("Kannel gets the text as the body and everything else in headers", async ()
     "x-kannel-validity": "5",
     "x-kannel-dlr-mask": "19",
     "x-kannel-dlr-url": expect.stringMatching(
-      new RegExp(`^https://api\\.example\\.net/hooks/kannel/dlr\\?id=${id}&sig=[\\w-]{22}&type=%d&smsc=%F&answer=%A$`),
+      new RegExp(`^https://api\\.example\\.net/hooks/kannel/dlr\\?id=${id}&sig=[\\w-]{22}&type=%d&smsc=%F$`),
     ),
   });
 });

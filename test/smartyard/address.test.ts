@@ -1,9 +1,9 @@
 import { env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { setContractState } from "../support/billing.ts";
-import { aCamera, aContract, aHome, aLock, aPhone, aResident, envWith, mobile, outside } from "../support/world.ts";
 import { addDoor } from "#premises/registry.ts";
 import { giveRights } from "#premises/rights.ts";
+import { setContractState } from "../support/billing.ts";
+import { aCamera, aContract, aHome, aLock, aPhone, aResident, envWith, mobile, outside } from "../support/world.ts";
 
 const eventsOf = async (uid: number) =>
   (await env.DB.prepare("SELECT kind, device_id, title, detail FROM events WHERE uid = ?").bind(uid).all()).results;
@@ -36,21 +36,30 @@ test("settings list the contract, and the flat's intercom settings come into bei
   const { token, uid } = await aNeighbour({ login: `20017-${aPhone()}`, flat: "8" });
   const response = await mobile("address/getSettingsList", {}, { token });
   const { data } = await response.json<{ data: [{ clientId: string }] }>();
-  expect(data).toMatchObject([{ houseId: String(uid), flatId: String(uid), flatNumber: "8", contractOwner: "t", services: ["cctv", "domophone"] }]);
-  const row = await env.DB.prepare("SELECT door_code FROM homes WHERE uid = ?").bind(uid).first<{ door_code: string }>();
+  expect(data).toMatchObject([
+    { houseId: String(uid), flatId: String(uid), flatNumber: "8", contractOwner: "t", services: ["cctv", "domophone"] },
+  ]);
+  const row = await env.DB.prepare("SELECT door_code FROM homes WHERE uid = ?")
+    .bind(uid)
+    .first<{ door_code: string }>();
   expect(row?.door_code).toMatch(/^[6-9]\d{4}$/);
 });
 
-test.each(["address/getAddressList", "address/getSettingsList"])("%s of somebody without contracts is 204", async (method) => {
-  const { token } = await aResident();
-  const response = await mobile(method, undefined, { token });
-  expect([response.status, await response.text()]).toEqual([204, ""]);
-});
+test.each(["address/getAddressList", "address/getSettingsList"])(
+  "%s of somebody without contracts is 204",
+  async (method) => {
+    const { token } = await aResident();
+    const response = await mobile(method, undefined, { token });
+    expect([response.status, await response.text()]).toEqual([204, ""]);
+  },
+);
 
 test("a door that is not paid for is shown with the reason, one that is not connected is not", async () => {
   const { token, uid } = await aNeighbour();
   await setContractState(uid, { state: 1 });
-  const unpaid = await (await mobile("address/getAddressList", {}, { token, headers: { "accept-language": "en" } })).json();
+  const unpaid = await (
+    await mobile("address/getAddressList", {}, { token, headers: { "accept-language": "en" } })
+  ).json();
   expect(unpaid).toMatchObject({ data: [{ doors: [{ blocked: "The service is not paid for" }] }] });
   await setContractState(uid, { state: 0 });
   expect(await (await mobile("address/getAddressList", {}, { token })).json()).toMatchObject({ data: [{ doors: [] }] });
@@ -105,20 +114,26 @@ test.each([
 
 test("a new door code is a number, and is the one that is stored", async () => {
   const { token, uid } = await aNeighbour();
-  const { data } = await (await mobile("address/resetCode", { flatId: uid }, { token })).json<{ data: { code: number } }>();
+  const { data } = await (await mobile("address/resetCode", { flatId: uid }, { token })).json<{
+    data: { code: number };
+  }>();
   const read = await mobile("address/intercom", { flatId: uid }, { token });
   expect(await read.json()).toMatchObject({ data: { doorCode: String(data.code) } });
 });
 
 test("a resident opens a door; the panel is called with its credentials in the header, and the log says so", async () => {
   const world = outside();
-  const { token, uid, lock, doorId, camera, phone } = await aNeighbour({ open: "http://ad%3Amin:p%40ss@127.0.0.1:8081/open?door=1" });
+  const { token, uid, lock, doorId, camera, phone } = await aNeighbour({
+    open: "http://ad%3Amin:p%40ss@127.0.0.1:8081/open?door=1",
+  });
   const response = await mobile("address/openDoor", { domophoneId: lock, doorId }, { token });
   expect([response.status, await response.text()]).toEqual([204, ""]);
   const [request] = world.requests;
   expect(request?.url).toBe("http://127.0.0.1:8081/open?door=1");
   expect(request?.headers.get("authorization")).toBe(`Basic ${btoa("ad:min:p@ss")}`);
-  expect(await eventsOf(uid)).toEqual([{ kind: 4, device_id: camera.deviceId, title: "Камера 1", detail: `Телефон *${phone.slice(-4)}` }]);
+  expect(await eventsOf(uid)).toEqual([
+    { kind: 4, device_id: camera.deviceId, title: "Камера 1", detail: `Телефон *${phone.slice(-4)}` },
+  ]);
 });
 
 test("a panel that wants Digest gets it", async () => {
@@ -128,10 +143,14 @@ test("a panel that wants Digest gets it", async () => {
       ? new Response("ok")
       : new Response("", { status: 401, headers: { "www-authenticate": challenge } }),
   );
-  const { token, lock } = await aNeighbour({ open: "http://admin:secret@127.0.0.1:8081/cgi-bin/intercom_cgi?action=maindoor" });
+  const { token, lock } = await aNeighbour({
+    open: "http://admin:secret@127.0.0.1:8081/cgi-bin/intercom_cgi?action=maindoor",
+  });
   expect((await mobile("address/openDoor", { domophoneId: lock }, { token })).status).toBe(204);
   const digest = world.requests[1]!.headers.get("authorization")!;
-  expect(digest).toMatch(/username="admin", realm="panel", nonce="abc", uri="\/cgi-bin\/intercom_cgi\?action=maindoor", response="[0-9a-f]{32}"/);
+  expect(digest).toMatch(
+    /username="admin", realm="panel", nonce="abc", uri="\/cgi-bin\/intercom_cgi\?action=maindoor", response="[0-9a-f]{32}"/,
+  );
 });
 
 test("the apps' repeated presses open once, and a later one opens again", async () => {
@@ -178,16 +197,19 @@ test.each([
   expect(world.requests).toHaveLength(2);
 });
 
-test.each(["http://10.0.0.5/open", "http://169.254.169.254/", "http://[::1]/", "http://unlisted.example.net/open", "http://intercom/open"])(
-  "a door at %s, which the operator has not listed, is not called",
-  async (open) => {
-    const world = outside();
-    vi.spyOn(console, "warn").mockImplementation(() => {});
-    const { token, lock } = await aNeighbour({ open });
-    expect((await mobile("address/openDoor", { domophoneId: lock }, { token })).status).toBe(503);
-    expect(world.requests).toEqual([]);
-  },
-);
+test.each([
+  "http://10.0.0.5/open",
+  "http://169.254.169.254/",
+  "http://[::1]/",
+  "http://unlisted.example.net/open",
+  "http://intercom/open",
+])("a door at %s, which the operator has not listed, is not called", async (open) => {
+  const world = outside();
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  const { token, lock } = await aNeighbour({ open });
+  expect((await mobile("address/openDoor", { domophoneId: lock }, { token })).status).toBe(503);
+  expect(world.requests).toEqual([]);
+});
 
 test.each([
   [2, 204],
@@ -216,10 +238,18 @@ test("a lock with two doors opens the one that is named", async () => {
   const phone = aPhone();
   const { token } = await aResident({ phone });
   const [uid, camera, lock] = [await aContract({ phones: [phone] }), await aCamera(), await aLock()];
-  const door = (name: string) => addDoor(env, { deviceId: lock.deviceId, cam: camera.deviceId, icon: "gate", name, open: `http://127.0.0.1:8081/${name}` });
+  const door = (name: string) =>
+    addDoor(env, {
+      deviceId: lock.deviceId,
+      cam: camera.deviceId,
+      icon: "gate",
+      name,
+      open: `http://127.0.0.1:8081/${name}`,
+    });
   const [first, second] = [await door("first"), await door("second")];
   await giveRights(env, uid, [camera.deviceId, lock.deviceId]);
-  for (const doorId of [first, second, undefined]) await mobile("address/openDoor", { domophoneId: lock.deviceId, doorId }, { token });
+  for (const doorId of [first, second, undefined])
+    await mobile("address/openDoor", { domophoneId: lock.deviceId, doorId }, { token });
   // The last press names no door, so it is the first door's, pressed a moment ago.
   expect(world.requests.map(({ url }) => url)).toEqual(["http://127.0.0.1:8081/first", "http://127.0.0.1:8081/second"]);
 });

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { giveRights } from "#premises/rights.ts";
 import { setContractState } from "../support/billing.ts";
 import { aCamera, aContract, aHome, aPhone, aResident, call, mobile } from "../support/world.ts";
-import { giveRights } from "#premises/rights.ts";
 
 interface CameraItem {
   id: number;
@@ -10,7 +10,8 @@ interface CameraItem {
   token: string;
 }
 const list = async (response: Response) => (await response.json<{ data: CameraItem[] }>()).data;
-const play = (name: string, token: string) => call(`/api/accessfl?name=${encodeURIComponent(name)}&token=${token}&ip=203.0.113.9&proto=hls`);
+const play = (name: string, token: string) =>
+  call(`/api/accessfl?name=${encodeURIComponent(name)}&token=${token}&ip=203.0.113.9&proto=hls`);
 
 test("a resident's cameras come with one token that opens exactly their streams", async () => {
   const phone = aPhone();
@@ -43,7 +44,8 @@ test("the same token comes again, on every screen that shows the same cameras", 
   const [first] = await list(await mobile("cctv/all", { houseId: uid }, { token }));
   const [again] = await list(await mobile("cctv/all", { houseId: uid }, { token }));
   const [map] = await list(await mobile("cctv/camMap", {}, { token }));
-  const door = (await (await mobile("cctv/door", { houseId: uid, doorId }, { token })).json<{ data: CameraItem }>()).data;
+  const door = (await (await mobile("cctv/door", { houseId: uid, doorId }, { token })).json<{ data: CameraItem }>())
+    .data;
   expect([again!.token, map!.token, door.token]).toEqual([first!.token, first!.token, first!.token]);
 });
 
@@ -79,7 +81,10 @@ test.each([
   const body = await response.json<{ code: number; data?: CameraItem[] }>();
   expect(body.code).toBe(status);
   if (status !== 200) return;
-  const expected = cameras.map(({ uuid }, i) => [`${env.PUBLIC_URL}/api/404`, `${env.PUBLIC_URL}/api/402`, `https://vd.example.net/${uuid}`][states[i]!]);
+  const expected = cameras.map(
+    ({ uuid }, i) =>
+      [`${env.PUBLIC_URL}/api/404`, `${env.PUBLIC_URL}/api/402`, `https://vd.example.net/${uuid}`][states[i]!],
+  );
   expect(body.data?.map(({ url }) => url)).toEqual(expected);
   const plays = await Promise.all(cameras.map(({ uuid }) => play(uuid, body.data![0]!.token)));
   expect(plays.map((answer) => answer.status === 200)).toEqual(states.map((state) => state === 2));
@@ -113,7 +118,14 @@ test("camMap names the camera as text and says whether it knows faces", async ()
   const { camera } = await aHome({ phones: [phone], cameras: 3 });
   const cameras = await list(await mobile("cctv/camMap", undefined, { token }));
   expect(cameras).toEqual([
-    { id: String(camera.deviceId), url: `https://vd.example.net/${camera.uuid}`, token: expect.any(String), frs: "f", serverType: "flussonic", hlsMode: "fmp4" },
+    {
+      id: String(camera.deviceId),
+      url: `https://vd.example.net/${camera.uuid}`,
+      token: expect.any(String),
+      frs: "f",
+      serverType: "flussonic",
+      hlsMode: "fmp4",
+    },
   ]);
 });
 
@@ -131,11 +143,22 @@ test("the tree has a group for each home, and its child groups are lists", async
   const phone = aPhone();
   const { token } = await aResident({ phone });
   const [first, second] = [await aHome({ phones: [phone] }), await aHome({ phones: [phone] })];
-  const tree = async (body: object) => (await (await mobile("cctv/allTree", body, { token })).json<{ data: { childGroups: { groupId: string }[]; cameras: CameraItem[] } }>()).data;
+  const tree = async (body: object) =>
+    (
+      await (
+        await mobile("cctv/allTree", body, { token })
+      ).json<{ data: { childGroups: { groupId: string }[]; cameras: CameraItem[] } }>()
+    ).data;
   const all = await tree({});
   expect(all).toMatchObject({ type: "list", cameras: [] });
-  expect(all.childGroups.map(({ groupId }) => groupId).toSorted()).toEqual([first.uid, second.uid].map(String).toSorted());
-  expect(await tree({ houseId: first.uid })).toMatchObject({ groupId: String(first.uid), childGroups: [], cameras: [{ id: first.camera.deviceId }] });
+  expect(all.childGroups.map(({ groupId }) => groupId).toSorted()).toEqual(
+    [first.uid, second.uid].map(String).toSorted(),
+  );
+  expect(await tree({ houseId: first.uid })).toMatchObject({
+    groupId: String(first.uid),
+    childGroups: [],
+    cameras: [{ id: first.camera.deviceId }],
+  });
 });
 
 test("city cameras are for every resident, with a token of their own", async () => {
@@ -161,8 +184,11 @@ test("a camera that is switched off is not there", async () => {
   expect((await mobile("cctv/all", { houseId: uid }, { token })).status).toBe(204);
 });
 
-test.each(["/api/402", "/api/402/index.m3u8?token=x", "/api/404/preview.mp4", "/mobile/404/2026/01/01-preview.mp4"])("%s answers its own number, empty", async (path) => {
-  const response = await call(path);
-  expect(response.status).toBe(path.includes("402") ? 402 : 404);
-  expect(await response.text()).toBe("");
-});
+test.each(["/api/402", "/api/402/index.m3u8?token=x", "/api/404/preview.mp4", "/mobile/404/2026/01/01-preview.mp4"])(
+  "%s answers its own number, empty",
+  async (path) => {
+    const response = await call(path);
+    expect(response.status).toBe(path.includes("402") ? 402 : 404);
+    expect(await response.text()).toBe("");
+  },
+);

@@ -36,16 +36,19 @@ const ids = (): [string, object][] => [
   ["user/endSession", { id: ownerSession }],
 ];
 
-test.each(Array.from({ length: 12 }, (_, i) => i))("a stranger is refused with a neighbour's id (case %i of the table)", async (i) => {
-  const world = outside();
-  const [method, body] = ids()[i]!;
-  for (const prefix of ["/api", "/mobile"]) {
-    const refused = await mobile(`${prefix}/${method}`, body, { token: stranger.token });
-    expect([method, refused.status]).toEqual([method, 404]);
-    expect(await refused.json()).toMatchObject({ code: 404 });
-  }
-  expect(world.requests).toEqual([]);
-});
+test.each(Array.from({ length: 12 }, (_, i) => i))(
+  "a stranger is refused with a neighbour's id (case %i of the table)",
+  async (i) => {
+    const world = outside();
+    const [method, body] = ids()[i]!;
+    for (const prefix of ["/api", "/mobile"]) {
+      const refused = await mobile(`${prefix}/${method}`, body, { token: stranger.token });
+      expect([method, refused.status]).toEqual([method, 404]);
+      expect(await refused.json()).toMatchObject({ code: 404 });
+    }
+    expect(world.requests).toEqual([]);
+  },
+);
 
 test("the table has a case for every id, and the owner is welcome with each", async () => {
   outside();
@@ -56,13 +59,19 @@ test("the table has a case for every id, and the owner is welcome with each", as
   }
 });
 
-test.each(["address/getAddressList", "address/getSettingsList", "cctv/all", "cctv/allTree", "cctv/camMap", "user/sessions", "user/pushTokens"])(
-  "%s shows a stranger nothing of the neighbour",
-  async (method) => {
-    const text = await (await mobile(method, {}, { token: stranger.token })).text();
-    for (const secret of [String(theirs.uid), theirs.camera.uuid, ownerSession, ownerCameraToken]) expect(text).not.toContain(secret);
-  },
-);
+test.each([
+  "address/getAddressList",
+  "address/getSettingsList",
+  "cctv/all",
+  "cctv/allTree",
+  "cctv/camMap",
+  "user/sessions",
+  "user/pushTokens",
+])("%s shows a stranger nothing of the neighbour", async (method) => {
+  const text = await (await mobile(method, {}, { token: stranger.token })).text();
+  for (const secret of [String(theirs.uid), theirs.camera.uuid, ownerSession, ownerCameraToken])
+    expect(text).not.toContain(secret);
+});
 
 test("a stranger's camera token opens none of the neighbour's streams", async () => {
   const all = await mobile("cctv/all", {}, { token: stranger.token });

@@ -4,7 +4,9 @@ import { accountOfPhone, banAccount } from "#identity/accounts.ts";
 import { hmac, sha256 } from "#platform/crypto.ts";
 import { aPhone, call, envWith, mobile, outside } from "../support/world.ts";
 
-const address = () => ({ "cf-connecting-ip": `2001:db8:${Math.floor(Math.random() * 65536).toString(16)}:${Math.floor(Math.random() * 65536).toString(16)}::1` });
+const address = () => ({
+  "cf-connecting-ip": `2001:db8:${Math.floor(Math.random() * 65536).toString(16)}:${Math.floor(Math.random() * 65536).toString(16)}::1`,
+});
 
 test("a phone signs in with the code that came by SMS, once", async () => {
   const world = outside();
@@ -27,7 +29,9 @@ test("a phone signs in with the code that came by SMS, once", async () => {
 test("a hundred requests at once for one phone send exactly one SMS", async () => {
   const world = outside();
   const phone = aPhone();
-  const answers = await Promise.all(Array.from({ length: 100 }, () => mobile("user/requestCode", { userPhone: phone }, { headers: address() })));
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => mobile("user/requestCode", { userPhone: phone }, { headers: address() })),
+  );
   expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array<number>(99).fill(429)]);
   expect(Number(answers.find(({ status }) => status === 429)!.headers.get("retry-after"))).toBeGreaterThan(50);
   await world.codeFor(phone);
@@ -48,7 +52,11 @@ test("two hundred guesses at once use exactly the allowed tries, and the right c
   const codes = env.ONE_TIME_CODES;
   const counted = await Promise.all(
     (await import("cloudflare:test").then(({ listDurableObjectIds }) => listDurableObjectIds(codes))).map((id) =>
-      runInDurableObject(codes.get(id), (_, state) => state.storage.kv.get<{ open: { challenge?: { tries: number }; failures: number[] } }>("state")?.open),
+      runInDurableObject(
+        codes.get(id),
+        (_, state) =>
+          state.storage.kv.get<{ open: { challenge?: { tries: number }; failures: number[] } }>("state")?.open,
+      ),
     ),
   );
   expect(counted.filter((pool) => pool?.failures.length === 3 && pool.challenge?.tries === 3)).toHaveLength(1);
@@ -81,7 +89,10 @@ test("a code that could not be written down may be asked for again at once", asy
   const phone = aPhone();
   const broken = envWith({
     DB: new Proxy(env.DB, {
-      get: (db, name) => (name === "prepare" ? (sql: string) => (/insert into "messages"/i.test(sql) ? db.prepare("SELECT broken") : db.prepare(sql)) : Reflect.get(db, name).bind(db)),
+      get: (db, name) =>
+        name === "prepare"
+          ? (sql: string) => (/insert into "messages"/i.test(sql) ? db.prepare("SELECT broken") : db.prepare(sql))
+          : Reflect.get(db, name).bind(db),
     }),
   });
   vi.spyOn(console, "error").mockImplementation(() => {});
@@ -130,7 +141,11 @@ test.each([
 ])("requestCode with %s is a 422 envelope", async (_, body) => {
   const response = await mobile("user/requestCode", body);
   expect(response.status).toBe(422);
-  expect(await response.json()).toEqual({ code: 422, name: "Unprocessable Entity", message: "Необрабатываемый экземпляр" });
+  expect(await response.json()).toEqual({
+    code: 422,
+    name: "Unprocessable Entity",
+    message: "Необрабатываемый экземпляр",
+  });
 });
 
 test.each([
@@ -149,7 +164,11 @@ test("a wrong code is 403 with the text that the apps expect, in the reader's la
   const phone = aPhone();
   await mobile("user/requestCode", { userPhone: phone });
   const wrong = await mobile("user/confirmCode", { userPhone: phone, smsCode: "0000" });
-  const inEnglish = await mobile("user/confirmCode", { userPhone: phone, smsCode: "0001" }, { headers: { "accept-language": "en-GB,ru" } });
+  const inEnglish = await mobile(
+    "user/confirmCode",
+    { userPhone: phone, smsCode: "0001" },
+    { headers: { "accept-language": "en-GB,ru" } },
+  );
   // One of ten thousand codes is right by chance.
   if (wrong.status === 200 || inEnglish.status === 200) return;
   expect(await wrong.json()).toEqual({ code: 403, name: "Пин-код введен неверно", message: "Пин-код введен неверно" });
@@ -161,16 +180,26 @@ test("neither phone nor code stands in clear in the object that remembers them",
   const phone = aPhone();
   await mobile("user/requestCode", { userPhone: phone });
   const code = await world.codeFor(phone);
-  const { results } = await env.DB.prepare("SELECT sealed, error, purpose FROM messages WHERE recipient = ?").bind(phone).all();
+  const { results } = await env.DB.prepare("SELECT sealed, error, purpose FROM messages WHERE recipient = ?")
+    .bind(phone)
+    .all();
   expect(JSON.stringify(results)).not.toContain(code);
 });
 
 const calling = envWith({ CONFIRMATION_METHOD: "outgoingCall", CONFIRMATION_NUMBERS: "88005550001,88005550002" });
 const android = { "x-system-info": "Android,14,Acme,One", "user-agent": "okhttp/4" };
 
-async function report(caller: string, called: string, { secret = env.PBX_HOOK_SECRET!, time = Math.floor(Date.now() / 1000) } = {}) {
+async function report(
+  caller: string,
+  called: string,
+  { secret = env.PBX_HOOK_SECRET!, time = Math.floor(Date.now() / 1000) } = {},
+) {
   const signature = hmac(secret, `${caller}|${called}|${time}`).toString("hex");
-  return call("/hooks/pbx/call", { method: "POST", body: JSON.stringify({ caller, called, time, signature }) }, calling);
+  return call(
+    "/hooks/pbx/call",
+    { method: "POST", body: JSON.stringify({ caller, called, time, signature }) },
+    calling,
+  );
 }
 
 test("a phone signs in by calling the number that it was told", async () => {
@@ -187,7 +216,11 @@ test("a phone signs in by calling the number that it was told", async () => {
   expect(await (await report(`+${phone}`, other)).json()).toEqual({ awaited: false });
   expect(await (await report(`+${phone}`, number)).json()).toEqual({ awaited: true });
 
-  const stranger = await mobile("user/checkPhone", { userPhone: phone }, { env: calling, headers: { "user-agent": "curl" } });
+  const stranger = await mobile(
+    "user/checkPhone",
+    { userPhone: phone },
+    { env: calling, headers: { "user-agent": "curl" } },
+  );
   expect(stranger.status).toBe(401);
   const signed = await mobile("user/checkPhone", { userPhone: phone }, asking);
   expect(await signed.json()).toMatchObject({ data: { accessToken: expect.any(String), names: { name: "" } } });
@@ -198,7 +231,11 @@ test("a phone signs in by calling the number that it was told", async () => {
 test("while a call is awaited nobody else can ask for one to the same phone", async () => {
   const phone = aPhone();
   await mobile("user/requestCode", { userPhone: phone }, { env: calling, headers: android });
-  const second = await mobile("user/requestCode", { userPhone: phone }, { env: calling, headers: { "user-agent": "curl" } });
+  const second = await mobile(
+    "user/requestCode",
+    { userPhone: phone },
+    { env: calling, headers: { "user-agent": "curl" } },
+  );
   expect(second.status).toBe(429);
 });
 
@@ -212,7 +249,11 @@ test.each([
 test("a flash call goes out through the operator's provider, with the code and never in a URL", async () => {
   const world = outside();
   const phone = aPhone();
-  const flash = envWith({ CONFIRMATION_METHOD: "flashCall", FLASHCALL_URL: "https://flash.example.net/call", FLASHCALL_TOKEN: "flash-token" });
+  const flash = envWith({
+    CONFIRMATION_METHOD: "flashCall",
+    FLASHCALL_URL: "https://flash.example.net/call",
+    FLASHCALL_TOKEN: "flash-token",
+  });
   const asked = await mobile("user/requestCode", { userPhone: phone }, { env: flash });
   expect(await asked.json()).toMatchObject({ data: { method: "flashCall" } });
   const { results } = await env.DB.prepare("SELECT channel, state FROM messages WHERE recipient = ?").bind(phone).all();
@@ -226,7 +267,9 @@ test("sessions are stored under a hash", async () => {
   await mobile("user/requestCode", { userPhone: "79160000042" }, { env: reviewer });
   const signed = await mobile("user/confirmCode", { userPhone: "79160000042", smsCode: "5555" }, { env: reviewer });
   const { data } = await signed.json<{ data: { accessToken: string } }>();
-  const row = await env.DB.prepare("SELECT * FROM sessions WHERE token_hash = ?").bind(sha256(data.accessToken)).first();
+  const row = await env.DB.prepare("SELECT * FROM sessions WHERE token_hash = ?")
+    .bind(sha256(data.accessToken))
+    .first();
   expect(row).toMatchObject({ acr: "low", ended_at: null });
   expect(JSON.stringify(row)).not.toContain(data.accessToken);
 });

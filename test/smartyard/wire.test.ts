@@ -3,31 +3,74 @@ import { expect, test } from "vitest";
 import { aHome, aPhone, aResident, call, envWith, mobile } from "../support/world.ts";
 
 const PROTECTED = [
-  ...["user/ping", "user/appVersion", "user/registerPushToken", "user/pushTokens", "user/sendName", "user/getName", "user/notification"],
+  ...[
+    "user/ping",
+    "user/appVersion",
+    "user/registerPushToken",
+    "user/pushTokens",
+    "user/sendName",
+    "user/getName",
+    "user/notification",
+  ],
   ...["user/sessions", "user/endSession", "user/logout", "user/deleteAccount"],
   ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
   ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
 ];
 const UNKNOWN = "6f1d2c1e-0f0b-4a51-9d0a-3c2b7a1e5f90";
 
-test.each(PROTECTED)("%s refuses a missing token with 422 and an unknown one with 401, in the envelope", async (method) => {
-  for (const authorization of [undefined, "", "Bearer", "Bearer "]) {
-    const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
-    const response = await mobile(method, {}, { headers });
-    expect([authorization, response.status]).toEqual([authorization, 422]);
-    expect(await response.json()).toMatchObject({ code: 422, message: "Отсутствует токен авторизации" });
-  }
-  for (const authorization of [`Bearer ${UNKNOWN}`, "Bearer not-a-uuid", `Bearer ${"x".repeat(5000)}`, "Basic dTpw", UNKNOWN]) {
-    const response = await mobile(method, {}, { headers: { authorization } });
-    expect([authorization, response.status]).toEqual([authorization, 401]);
-    expect(await response.json()).toEqual({ code: 401, name: "Не авторизован", message: "Не авторизован" });
-    expect(response.headers.get("access-control-allow-origin")).toBe("*");
-  }
-});
+test.each(PROTECTED)(
+  "%s refuses a missing token with 422 and an unknown one with 401, in the envelope",
+  async (method) => {
+    for (const authorization of [undefined, "", "Bearer", "Bearer "]) {
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+      const response = await mobile(method, {}, { headers });
+      expect([authorization, response.status]).toEqual([authorization, 422]);
+      expect(await response.json()).toMatchObject({ code: 422, message: "Отсутствует токен авторизации" });
+    }
+    for (const authorization of [
+      `Bearer ${UNKNOWN}`,
+      "Bearer not-a-uuid",
+      `Bearer ${"x".repeat(5000)}`,
+      "Basic dTpw",
+      UNKNOWN,
+    ]) {
+      const response = await mobile(method, {}, { headers: { authorization } });
+      expect([authorization, response.status]).toEqual([authorization, 401]);
+      expect(await response.json()).toEqual({ code: 401, name: "Не авторизован", message: "Не авторизован" });
+      expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    }
+  },
+);
 
-const NEEDS_BODY = ["user/appVersion", "user/registerPushToken", "user/sendName", "user/endSession", "address/intercom", "address/resetCode", "address/openDoor", "cctv/door"];
-const NONSENSE: unknown[] = [undefined, "", "{}", "[]", "null", "0", '""', "{", '{"flatId":{}}', '{"domophoneId":-1,"doorId":-1,"flatId":-1}', '{"flatId":1e99,"domophoneId":1e99,"doorId":1e99}'];
-NONSENSE.push('{"name":17,"version":{},"platform":"amiga","id":[]}', '{"flatId":"٣","domophoneId":"0x10","doorId":" 1"}', "\u0000", "💥".repeat(100));
+const NEEDS_BODY = [
+  "user/appVersion",
+  "user/registerPushToken",
+  "user/sendName",
+  "user/endSession",
+  "address/intercom",
+  "address/resetCode",
+  "address/openDoor",
+  "cctv/door",
+];
+const NONSENSE: unknown[] = [
+  undefined,
+  "",
+  "{}",
+  "[]",
+  "null",
+  "0",
+  '""',
+  "{",
+  '{"flatId":{}}',
+  '{"domophoneId":-1,"doorId":-1,"flatId":-1}',
+  '{"flatId":1e99,"domophoneId":1e99,"doorId":1e99}',
+];
+NONSENSE.push(
+  '{"name":17,"version":{},"platform":"amiga","id":[]}',
+  '{"flatId":"٣","domophoneId":"0x10","doorId":" 1"}',
+  "\u0000",
+  "💥".repeat(100),
+);
 
 test.each(NEEDS_BODY)("%s answers a 422 envelope to whatever makes no sense", async (method) => {
   const { token } = await aResident();
@@ -38,7 +81,15 @@ test.each(NEEDS_BODY)("%s answers a 422 envelope to whatever makes no sense", as
   }
 });
 
-const TAKES_NO_BODY = ["user/ping", "user/pushTokens", "user/getName", "user/notification", "user/sessions", "address/getAddressList", "address/getSettingsList"];
+const TAKES_NO_BODY = [
+  "user/ping",
+  "user/pushTokens",
+  "user/getName",
+  "user/notification",
+  "user/sessions",
+  "address/getAddressList",
+  "address/getSettingsList",
+];
 TAKES_NO_BODY.push("cctv/all", "cctv/allTree", "cctv/camMap", "cctv/overview", "ext/options", "ext/list");
 
 test.each(TAKES_NO_BODY)("%s takes no body, an empty one and {} without any content type", async (method) => {
@@ -48,37 +99,57 @@ test.each(TAKES_NO_BODY)("%s takes no body, an empty one and {} without any cont
     const response = await call(`/mobile/${method}`, init);
     expect([200, 204]).toContain(response.status);
     if (response.status === 204) expect(await response.text()).toBe("");
-    else expect(await response.json()).toMatchObject({ code: 200, name: "OK", message: "Хорошо", data: expect.anything() });
+    else
+      expect(await response.json()).toMatchObject({
+        code: 200,
+        name: "OK",
+        message: "Хорошо",
+        data: expect.anything(),
+      });
   }
 });
 
-test.each(["user/requestCode", "address/openDoor", "cctv/all"])("%s refuses a body above 256 KiB, announced or not", async (method) => {
-  const { token } = await aResident();
-  const large = JSON.stringify({ userPhone: "x".repeat(257 * 1024) });
-  const streamed = new ReadableStream({
-    start(controller) {
-      controller.enqueue(new TextEncoder().encode(large));
-      controller.close();
-    },
-  });
-  for (const body of [large, streamed]) {
-    const headers = { authorization: `Bearer ${token}`, ...(body === large && { "content-length": String(large.length) }) };
-    const response = await call(`/api/${method}`, { method: "POST", headers, body, duplex: "half" } as RequestInit);
-    expect(response.status).toBe(413);
-    expect(await response.json()).toMatchObject({ code: 413 });
-  }
-});
+test.each(["user/requestCode", "address/openDoor", "cctv/all"])(
+  "%s refuses a body above 256 KiB, announced or not",
+  async (method) => {
+    const { token } = await aResident();
+    const large = JSON.stringify({ userPhone: "x".repeat(257 * 1024) });
+    const streamed = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode(large));
+        controller.close();
+      },
+    });
+    for (const body of [large, streamed]) {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        ...(body === large && { "content-length": String(large.length) }),
+      };
+      const response = await call(`/api/${method}`, { method: "POST", headers, body, duplex: "half" } as RequestInit);
+      expect(response.status).toBe(413);
+      expect(await response.json()).toMatchObject({ code: 413 });
+    }
+  },
+);
 
 test("a page of another origin may ask, and may read answers and refusals", async () => {
   const preflight = await call("/mobile/cctv/all", {
     method: "OPTIONS",
-    headers: { origin: "https://web.example.net", "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type" },
+    headers: {
+      origin: "https://web.example.net",
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,content-type",
+    },
   });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get("access-control-allow-methods")).toContain("POST");
   expect(preflight.headers.get("access-control-allow-headers")).toContain("authorization");
   const { token } = await aResident();
-  for (const response of [await mobile("user/ping", undefined, { token }), await mobile("user/ping"), await mobile("no/suchMethod")]) {
+  for (const response of [
+    await mobile("user/ping", undefined, { token }),
+    await mobile("user/ping"),
+    await mobile("no/suchMethod"),
+  ]) {
     expect(response.headers.get("access-control-allow-origin")).toBe("*");
   }
 });
@@ -110,12 +181,15 @@ test.each([
 test("a name is kept, told to its owner, and told again at the next sign-in", async () => {
   const { token } = await aResident();
   expect((await mobile("user/sendName", { name: " Анна ", patronymic: "Петровна" }, { token })).status).toBe(204);
-  expect(await (await mobile("user/getName", {}, { token })).json()).toMatchObject({ data: { name: "Анна", patronymic: "Петровна", last: "" } });
+  expect(await (await mobile("user/getName", {}, { token })).json()).toMatchObject({
+    data: { name: "Анна", patronymic: "Петровна", last: "" },
+  });
 });
 
 test("switches for notifications are read, changed one at a time, and remembered", async () => {
   const { token } = await aResident();
-  const ask = async (body?: object) => (await (await mobile("user/notification", body, { token })).json<{ data: object }>()).data;
+  const ask = async (body?: object) =>
+    (await (await mobile("user/notification", body, { token })).json<{ data: object }>()).data;
   expect(await ask()).toEqual({ money: "t", enable: "t" });
   expect(await ask({ enable: "f" })).toEqual({ money: "t", enable: "f" });
   expect(await ask({ money: false })).toEqual({ money: "f", enable: "f" });
@@ -125,21 +199,37 @@ test("switches for notifications are read, changed one at a time, and remembered
 test("a push token belongs to the install that told it last, and leaves with it", async () => {
   const [one, two] = [await aResident(), await aResident()];
   const pushToken = `fcm-${one.id}-token-long-enough`;
-  const mine = async (token: string) => (await (await mobile("user/pushTokens", {}, { token })).json<{ data: object }>()).data;
+  const mine = async (token: string) =>
+    (await (await mobile("user/pushTokens", {}, { token })).json<{ data: object }>()).data;
   await mobile("user/registerPushToken", { platform: "android", pushToken, pushService: "fcm" }, { token: one.token });
   expect(await mine(one.token)).toEqual({ pushToken, voipToken: "off" });
-  await mobile("user/registerPushToken", { platform: "ios", pushToken, voipToken: "voip", production: "t", type: 3 }, { token: two.token });
+  await mobile(
+    "user/registerPushToken",
+    { platform: "ios", pushToken, voipToken: "voip", production: "t", type: 3 },
+    { token: two.token },
+  );
   expect(await mine(one.token)).toEqual({ pushToken: "", voipToken: "off" });
   expect(await mine(two.token)).toEqual({ pushToken, voipToken: "voip" });
-  expect((await mobile("user/registerPushToken", { platform: "web", pushToken: "" }, { token: two.token })).status).toBe(204);
+  expect(
+    (await mobile("user/registerPushToken", { platform: "web", pushToken: "" }, { token: two.token })).status,
+  ).toBe(204);
   expect(await mine(two.token)).toEqual({ pushToken: "", voipToken: "off" });
 });
 
 test("options come with the zone of every date, and with what the operator set", async () => {
   const { token } = await aResident();
-  const options = envWith({ APP_OPTIONS: JSON.stringify({ supportPhone: "+74742000001", cctvView: "tree" }), TIME_ZONE: "Asia/Omsk" });
+  const options = envWith({
+    APP_OPTIONS: JSON.stringify({ supportPhone: "+74742000001", cctvView: "tree" }),
+    TIME_ZONE: "Asia/Omsk",
+  });
   const { data } = await (await mobile("ext/options", undefined, { token, env: options })).json<{ data: object }>();
-  expect(data).toMatchObject({ timeZone: "Asia/Omsk", supportPhone: "+74742000001", cctvView: "tree", issuesVersion: "2", cityCams: "f" });
+  expect(data).toMatchObject({
+    timeZone: "Asia/Omsk",
+    supportPhone: "+74742000001",
+    cctvView: "tree",
+    issuesVersion: "2",
+    cityCams: "f",
+  });
   expect(JSON.stringify(data)).not.toContain("null");
 });
 
@@ -166,11 +256,15 @@ test("the web app deletes an account: its name, phone, pushes and sessions go, i
   expect(account).toEqual({ status: "deleted", name: null });
   const newcomer = await aResident({ phone });
   expect(newcomer.account).not.toBe(one.account);
-  expect(await (await mobile("address/getAddressList", {}, { token: newcomer.token })).json()).toMatchObject({ data: [{ houseId: String(uid) }] });
+  expect(await (await mobile("address/getAddressList", {}, { token: newcomer.token })).json()).toMatchObject({
+    data: [{ houseId: String(uid) }],
+  });
 });
 
 test("every method of the app stands in the OpenAPI document", async () => {
-  const document = await (await call("/openapi.json")).json<{ paths: Record<string, { post?: { responses: object } }> }>();
+  const document = await (await call("/openapi.json")).json<{
+    paths: Record<string, { post?: { responses: object } }>;
+  }>();
   for (const method of [...PROTECTED, "user/requestCode", "user/confirmCode", "user/checkPhone", "user/phonePattern"]) {
     expect(document.paths[`/api/${method}`]?.post?.responses).toBeDefined();
   }

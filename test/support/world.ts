@@ -36,7 +36,11 @@ export interface Asking {
 }
 
 /** Calls a method of the resident's app. A string is sent as it stands. */
-export function mobile(method: string, body?: unknown, { token, headers = {}, env: environment = env }: Asking = {}): Promise<Response> {
+export function mobile(
+  method: string,
+  body?: unknown,
+  { token, headers = {}, env: environment = env }: Asking = {},
+): Promise<Response> {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   return call(
     method.startsWith("/") ? method : `/api/${method}`,
@@ -54,7 +58,13 @@ export interface SignedInResident extends Resident {
 }
 
 /** Somebody who has signed in. */
-export async function aResident({ phone = aPhone(), device = "Android,14,Acme,One" }: { phone?: string; device?: string } = {}): Promise<SignedInResident> {
+export async function aResident({
+  phone = aPhone(),
+  device = "Android,14,Acme,One",
+}: {
+  phone?: string;
+  device?: string;
+} = {}): Promise<SignedInResident> {
   const now = new Date();
   const account = await accountOfPhone(env, phone, now);
   const token = await openSession(env, { account: account.id, acr: "low", device }, now);
@@ -68,7 +78,14 @@ export async function aContract(fields: Partial<NewContract> = {}): Promise<numb
 }
 
 export async function aCamera(fields: Partial<NewDeviceFields> = {}) {
-  const camera = { type: 1, title: "Подъезд 2", url: "https://vd.example.net", latitude: "54.193122", longitude: "37.617348", isActive: true };
+  const camera = {
+    type: 1,
+    title: "Подъезд 2",
+    url: "https://vd.example.net",
+    latitude: "54.193122",
+    longitude: "37.617348",
+    isActive: true,
+  };
   return addDevice(env, { ...camera, ...fields });
 }
 
@@ -77,11 +94,23 @@ export async function aLock(fields: Partial<NewDeviceFields> = {}) {
 }
 
 /** A contract with `cameras` cameras and a door to the first of them, all of it paid for. */
-export async function aHome({ phones = [] as string[], cameras = 1, open = "http://panel.example.net/open", ...contract }: { phones?: string[]; cameras?: number; open?: string } & Partial<NewContract> = {}) {
+export async function aHome({
+  phones = [] as string[],
+  cameras = 1,
+  open = "http://panel.example.net/open",
+  ...contract
+}: { phones?: string[]; cameras?: number; open?: string } & Partial<NewContract> = {}) {
   const uid = await aContract({ phones, ...contract });
   const devices = await Promise.all(Array.from({ length: cameras }, (_, i) => aCamera({ title: `Камера ${i + 1}` })));
   const lock = await aLock();
-  const doorId = await addDoor(env, { deviceId: lock.deviceId, cam: devices[0]!.deviceId, icon: "entrance", entrance: "2", name: "Подъезд 2", open });
+  const doorId = await addDoor(env, {
+    deviceId: lock.deviceId,
+    cam: devices[0]!.deviceId,
+    icon: "entrance",
+    entrance: "2",
+    name: "Подъезд 2",
+    open,
+  });
   await giveRights(env, uid, [...devices.map((device) => device.deviceId), lock.deviceId]);
   return { uid, cameras: devices, camera: devices[0]!, lock: lock.deviceId, doorId };
 }
@@ -96,7 +125,9 @@ export interface Outside {
 }
 
 /** Stands in for everything behind `fetch`. Kannel accepts whatever it gets; the rest answers as `answer` says. */
-export function outside(answer: (request: Request) => Response | Promise<Response> = () => new Response("", { status: 200 })): Outside {
+export function outside(
+  answer: (request: Request) => Response | Promise<Response> = () => new Response("", { status: 200 }),
+): Outside {
   const requests: Request[] = [];
   const sms: { to: string; text: string }[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -110,6 +141,7 @@ export function outside(answer: (request: Request) => Response | Promise<Respons
   return {
     requests,
     smsTo,
-    codeFor: (phone) => vi.waitFor(() => /\d{4,6}$/.exec(smsTo(phone).at(-1) ?? "no sms")![0], { timeout: 5_000, interval: 10 }),
+    codeFor: (phone) =>
+      vi.waitFor(() => /\d{4,6}$/.exec(smsTo(phone).at(-1) ?? "no sms")![0], { timeout: 5_000, interval: 10 }),
   };
 }
