@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { flussonic } from "./flussonic/routes.ts";
+import { health } from "./health.ts";
 import { pbxHooks } from "./identity/pbx-hooks.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
@@ -17,7 +18,7 @@ app.route("/bill/api", inventory);
 app.route("/hooks/kannel", kannelHooks);
 app.route("/hooks/pbx", pbxHooks);
 
-app.get("/health", (c) => c.json({ status: "ok" }));
+app.get("/health", health);
 app.get("/openapi.json", describeApp(app));
 
 app.notFound(unknownMethod);

@@ -30,10 +30,10 @@ const list = z
       .map((item) => item.trim())
       .filter(Boolean),
   );
-const json = <S extends z.ZodType>(schema: S) =>
+const parsed = (preset: string) =>
   z
     .string()
-    .default("{}")
+    .default(preset)
     .transform((text, context) => {
       try {
         return JSON.parse(text) as unknown;
@@ -41,8 +41,8 @@ const json = <S extends z.ZodType>(schema: S) =>
         context.issues.push({ code: "custom", message: "is not JSON", input: text });
         return z.NEVER;
       }
-    })
-    .pipe(schema);
+    });
+const json = <S extends z.ZodType>(schema: S) => parsed("{}").pipe(schema);
 const keyring = z.string().transform((text, context) => {
   try {
     return parseKeyring(text);
@@ -56,9 +56,12 @@ const seconds = z
   .regex(/^\d+(,\d+)*$/)
   .transform((text) => text.split(",").map(Number));
 const count = (min: number, max: number, preset: number) => z.number().int().min(min).max(max).default(preset);
-const day = (zone: string) => {
-  new Intl.DateTimeFormat("en", { timeZone: zone });
-  return true;
+const isZone = (zone: string) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: zone }));
+  } catch {
+    return false;
+  }
 };
 
 /**
@@ -118,7 +121,7 @@ export const Settings = z
     ENVIRONMENT: z.enum(["development", "production"]).default("production"),
     OPERATOR: z.string().min(1).max(32).default("main"),
     PUBLIC_URL: baseUrl.default("http://127.0.0.1:8787"),
-    TIME_ZONE: z.string().default("Europe/Moscow").refine(day, "is not a time zone"),
+    TIME_ZONE: z.string().default("Europe/Moscow").refine(isZone, "is not a time zone"),
     COUNTRY: z.string().length(2).default("RU"),
 
     SMS_TRANSPORT: z.enum(["kannel", "log"]).default("kannel"),
@@ -172,11 +175,7 @@ export const Settings = z
         .object({ android: Version.prefault({}), ios: Version.prefault({}), harmony: Version.prefault({}) })
         .prefault({}),
     ),
-    EXTENSIONS: z
-      .string()
-      .default("[]")
-      .transform((text) => JSON.parse(text) as unknown)
-      .pipe(z.array(Extension)),
+    EXTENSIONS: parsed("[]").pipe(z.array(Extension)),
   })
   .superRefine((value, context) => {
     const need = (name: string, message: string) => context.addIssue({ code: "custom", path: [name], message });
@@ -207,20 +206,20 @@ export class SettingsError extends Error {
   override name = "SettingsError";
 }
 
-const parsed = new WeakMap<object, Settings>();
+const read = new WeakMap<object, Settings>();
 
 /** Vars and secrets, parsed once per isolate. A bad deploy fails on its first request and names the variable. */
 export function settings(env: Env): Settings {
-  let value = parsed.get(env);
+  let value = read.get(env);
   if (!value) {
-    value = read(env);
-    parsed.set(env, value);
+    value = parse(env);
+    read.set(env, value);
   }
   return value;
 }
 
 // An empty variable is an unset one: wrangler and .dev.vars have no other way to say "off".
-function read(env: Env): Settings {
+function parse(env: Env): Settings {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => typeof value === "string" && value !== ""),
   );

@@ -2,6 +2,7 @@ import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { announce } from "#platform/signals.ts";
+import { tellPanels } from "./panel-keys.ts";
 import { deviceTypes } from "./registry-queries.ts";
 import {
   deleteKeyRow,
@@ -41,7 +42,10 @@ export function listKeys(env: Env, uid: number) {
   return keysOfContract(database(env), settings(env).OPERATOR, uid);
 }
 
-/** Adds an RFID key; one that the contract already has gets the new comment. Throws `invalid` for what is not hex. */
+/**
+ * Adds an RFID key, here and on the panels of the contract's doors; one that the contract already has gets the new
+ * comment. Throws `invalid` for what is not hex.
+ */
 export async function addKey(
   env: Env,
   { uid, key, comment }: { uid: number; key: string; comment: string },
@@ -49,11 +53,14 @@ export async function addKey(
 ): Promise<void> {
   const row = { operator: settings(env).OPERATOR, uid, key: normalKey(key), comment, createdAt: now };
   await upsertKey(database(env), row);
+  await tellPanels(env, "add", uid, row.key);
 }
 
-/** Removes a key from the contract. One that it does not have is no error. */
-export async function deleteKey(env: Env, uid: number, key: string): Promise<void> {
-  await deleteKeyRow(database(env), settings(env).OPERATOR, uid, normalKey(key));
+/** Removes a key from the contract and its panels. One that it does not have is no error. */
+export async function deleteKey(env: Env, uid: number, text: string): Promise<void> {
+  const key = normalKey(text);
+  await deleteKeyRow(database(env), settings(env).OPERATOR, uid, key);
+  await tellPanels(env, "remove", uid, key);
 }
 
 /** Whole bytes of hex, in lower case: 1 to 16 of them, as readers send them. */

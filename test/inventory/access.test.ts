@@ -1,4 +1,5 @@
 import { env } from "cloudflare:test";
+import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { envWith } from "../support/world.ts";
 import { bill, REFUSED, said, UNREADABLE } from "./bill.ts";
@@ -101,4 +102,29 @@ test("answers to changes are an empty HTML text", async () => {
     "",
   ]);
   expect(env.INTEGRATION_TOKEN).toBe("integration-token");
+});
+
+const KEYS = [
+  ...["uid", "device_id", "device_type", "title", "url", "stream", "is_active", "address", "longitude", "latitude"],
+  ...["record_days", "domophoneid", "monitorid", "dtmf", "paneltype", "doors_id", "cam", "icon", "entrance", "name"],
+  ...["open", "open_trait", "key", "comment", "data", "login", "flat", "phones", "state", "balance", "services"],
+  ...["devices", "password"],
+];
+
+test("no body makes a 5xx", { timeout: 60_000 }, async () => {
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.integer({ min: -1, max: 40 }),
+    fc.constantFrom("", "1", "9".repeat(30), "http://x.test/", "00ff", "\u0000", "\ud800", 1e308, -0, 2 ** 53),
+    fc.string({ unit: "binary" }),
+  );
+  const body = fc.dictionary(fc.constantFrom(...KEYS), value, { maxKeys: KEYS.length });
+  const elsewhere = envWith({ OPERATOR: "fuzz" }); // where nobody else keeps anything
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...ALL), body, async (path, fields) => {
+      const { status } = await bill(path, fields, { env: elsewhere });
+      expect(status).toBeLessThan(500);
+    }),
+    { numRuns: 400 },
+  );
 });
