@@ -5,11 +5,11 @@ import { fileURLToPath } from "node:url";
 import { readArguments } from "./arguments.mjs";
 import { loadDemo } from "./demo.mjs";
 import { devVars } from "./dev-vars.mjs";
-import { printHelp } from "./print.mjs";
+import { helpText } from "./help.mjs";
 import { migrate, serve } from "./wrangler.mjs";
 
 const READY_WITHIN_MS = 120_000;
-const CRON_EVERY_MS = 60_000;
+const CRON_EVERY_MS = 15_000;
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { host, port, url, vars, isRemote, passedOn, database } = readArguments(process.argv.slice(2));
@@ -37,9 +37,10 @@ if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent &
 
 await ready();
 try {
-  const demo = isRemote ? undefined : await loadDemo(url, settings);
+  const demo = isRemote ? { skipped: "--remote" } : await loadDemo(url, settings);
+  const help = await helpText(url, settings, demo);
   server.speak();
-  await printHelp(url, settings, demo);
+  console.log(help);
 } catch (error) {
   server.speak({ withPast: true });
   console.error(`The demo could not be loaded: ${error.message}`);
@@ -64,8 +65,8 @@ async function ready() {
   await new Promise(() => {}); // the end of the server is the end of this process
 }
 
-// The local runtime fires no cron triggers. The first one comes at once: it finds the messages that were
-// waiting when the server was stopped, because the local queue forgets them.
+// The local runtime fires no cron triggers. They come more often here than Cloudflare's once a minute, because
+// the local queue forgets everything at a restart, and it is the cron that finds the messages which were waiting.
 async function cron() {
   for (;;) {
     await fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => undefined);

@@ -1,4 +1,5 @@
 import type { Env } from "#env.ts";
+import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
@@ -27,6 +28,6 @@ export default {
   },
   async scheduled(_event, env) {
     const rounds = await Promise.allSettled([sweepMessages(env), publishRevocations(env), reviewGrants(env)]);
-    for (const round of rounds) if (round.status === "rejected") console.error("cron:", round.reason);
+    for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },
 } satisfies ExportedHandler<Env, unknown>;

@@ -1,5 +1,6 @@
 import { type Env, settings } from "#env.ts";
 import type { After } from "#platform/http.ts";
+import { logError } from "#platform/log.ts";
 import { depthOf, type KnownGrant, signedGrant } from "#premises/camera-tokens.ts";
 import { opaqueGrant } from "#premises/opaque-tokens.ts";
 import { isRevoked, type RevocationList, revocationList } from "#premises/revocations.ts";
@@ -72,7 +73,7 @@ async function judgeOpaque(env: Env, ask: Ask, forward: Forward, list: Revocatio
   try {
     grant = await opaqueGrant(env, ask.token, now);
   } catch (error) {
-    console.error("opaque token not looked up:", error);
+    logError("opaque token not looked up", error);
     return UNDECIDED;
   }
   return (grant && permitOf(grant, ask, list, now)) ?? refuse(env, forward);

@@ -86,6 +86,6 @@ const background =
     try {
       after(c)(work);
     } catch {
-      work.catch(() => undefined);
+      work().catch(() => undefined);
     }
   };

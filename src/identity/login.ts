@@ -111,7 +111,7 @@ export async function confirmCode(
     now.getTime(),
   );
   if (verdict.ok) {
-    later(noteEntered(env, client.address, phone.country, now));
+    later(() => noteEntered(env, client.address, phone.country, now));
     return signIn(env, phone, client, policy.length, now);
   }
   switch (verdict.reason) {

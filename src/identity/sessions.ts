@@ -3,6 +3,7 @@ import { randomId, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
+import { logError } from "#platform/log.ts";
 import { announce } from "#platform/signals.ts";
 import {
   endSessionById,
@@ -83,7 +84,7 @@ export async function sessionOf(
   if (!row) return undefined;
   const { seenAt, expiresAt, ...live } = row;
   if (freshness === "edge")
-    later(remember(env, hash, { ...live, seenAt: seenAt.getTime(), expiresAt: expiresAt.getTime() }, now));
+    later(() => remember(env, hash, { ...live, seenAt: seenAt.getTime(), expiresAt: expiresAt.getTime() }, now));
   return live;
 }
 
@@ -96,7 +97,7 @@ function keepAlive(
   now: Date,
 ): Live {
   const { seenAt, expiresAt: _, ...live } = snapshot;
-  if (now.getTime() - seenAt > DAY) later(prolong(env, hash, live, now));
+  if (now.getTime() - seenAt > DAY) later(() => prolong(env, hash, live, now));
   return live;
 }
 
@@ -161,9 +162,7 @@ export async function endAllSessions(
 export async function forgetTokens(env: Env, ended: readonly { tokenHash: string }[]): Promise<void> {
   if (ended.length === 0) return;
   const tokenHashes = ended.map(({ tokenHash }) => tokenHash);
-  await entomb(env, tokenHashes).catch((error: unknown) =>
-    console.error("tombstones not written, the signal will:", error),
-  );
+  await entomb(env, tokenHashes).catch((error: unknown) => logError("tombstones not written, the signal will", error));
   await announce(env, { type: "sessions.ended", tokenHashes });
 }
 

@@ -3,6 +3,7 @@ import { type Env, type Settings, settings } from "#env.ts";
 import { open, randomId, seal } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
+import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import {
   claimMessage,
@@ -103,7 +104,7 @@ async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
   try {
     await tellQueue();
   } catch (error) {
-    console.error("messages not queued, the cron will find them:", error);
+    logError("messages not queued, the cron will find them", error);
   }
 }
 
@@ -119,7 +120,7 @@ async function deliver(message: QueueMessage, env: Env, now: Date): Promise<void
     else message.retry({ delaySeconds: pause });
   } catch (error) {
     // D1 is away, or the body is not ours; the row, if there is one, knows nothing of this attempt.
-    console.error("message not handled:", message.id, error);
+    logError(`message ${message.id} not handled`, error);
     message.retry({ delaySeconds: backoff(message.attempts, LONGEST_PAUSE) });
   }
 }

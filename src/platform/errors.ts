@@ -1,4 +1,5 @@
 import { HTTPException } from "hono/http-exception";
+import { logError } from "./log.ts";
 
 /** The whole vocabulary of failure. A code is a promise to clients: add one, never rename one. */
 const STATUS = {
@@ -52,6 +53,6 @@ export function told(error: unknown): Told {
   }
   if (error instanceof HTTPException && error.status < 500)
     return { status: 400, reason: "invalid", message: error.message };
-  console.error(error);
+  logError("not foreseen", error);
   return { status: 500, reason: "internal", message: "Something went wrong" };
 }

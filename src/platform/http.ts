@@ -4,6 +4,7 @@ import { describeRoute, resolver } from "hono-openapi";
 import { z } from "zod";
 import type { Env } from "#env.ts";
 import { AppError } from "./errors.ts";
+import { logError } from "./log.ts";
 
 export interface AppEnv {
   Bindings: Env;
@@ -49,10 +50,13 @@ async function jsonOf(c: Context): Promise<unknown> {
 /** The client's address: what Cloudflare saw. In development it is kept as sent. */
 export const clientAddress = (c: Context): string => c.req.header("cf-connecting-ip") ?? "0.0.0.0";
 
-/** `waitUntil` of the request, for work that may be lost. */
-export type After = (work: Promise<unknown>) => void;
+/** Does work after the answer has left. For what may be lost; it is begun only then, so that it delays nobody. */
+export type After = (work: () => Promise<unknown>) => void;
 
 export const after =
   (c: Context): After =>
-  (work) =>
-    c.executionCtx.waitUntil(work.catch((error: unknown) => console.error("after the answer:", error)));
+  (work) => {
+    const { executionCtx } = c;
+    const afterwards = scheduler.wait(0).then(work);
+    executionCtx.waitUntil(afterwards.catch((error: unknown) => logError("after the answer", error)));
+  };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { logError } from "./log.ts";
 
 /**
  * What a lower part announces to the parts above it. A signal only hastens: the truth is in D1, and the
@@ -17,6 +18,6 @@ export async function announce({ SIGNALS }: { SIGNALS: Queue<Signal> }, signal: 
   try {
     await SIGNALS.send(signal);
   } catch (error) {
-    console.error("signal not sent, the cron will find it:", signal.type, error);
+    logError(`signal ${signal.type} not sent, the cron will find it`, error);
   }
 }

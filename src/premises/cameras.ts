@@ -2,6 +2,7 @@ import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
+import { logError } from "#platform/log.ts";
 import { announce } from "#platform/signals.ts";
 import { type Audience, freshGrant, grantDigest, mintViewerToken, rememberGrant } from "./camera-tokens.ts";
 import {
@@ -15,7 +16,7 @@ import {
   type Selection,
 } from "./homes.ts";
 import { grantsToReview, markReviewed } from "./queries.ts";
-import { revokeContract } from "./revocation-queries.ts";
+import { revokeCameras } from "./rights-queries.ts";
 
 export interface Watching {
   homes: Home[];
@@ -64,7 +65,7 @@ function tokenFor(
   const revoked = latest(homes.flatMap((home) => revokedAt.get(home.uid) ?? []));
   const { issuedAt, isNew } = freshGrant(known, revoked, settings(env).EXPIRE * 60_000, now);
   const token = mintViewerToken(env, audience, { issuedAt });
-  if (isNew) later(rememberGrant(env, audience, token, issuedAt));
+  if (isNew) later(() => rememberGrant(env, audience, token, issuedAt));
   return token;
 }
 
@@ -113,7 +114,7 @@ export async function reviewGrants(env: Env, now = new Date()): Promise<void> {
   );
   const uids = [...new Set(tooWide.flat().flatMap((grant) => grant.contracts))];
   const reviewed = markReviewed(db, OPERATOR, [...new Set(grants.map((grant) => grant.sessionId))], now);
-  await db.batch([reviewed, ...uids.map((uid) => revokeContract(db, OPERATOR, uid, now))]);
+  await db.batch([reviewed, revokeCameras(db, OPERATOR, uids, now)]);
   if (uids.length > 0) await announce(env, { type: "cameras.revoked" });
 }
 
@@ -125,7 +126,7 @@ async function streamsOf(env: Env, phone: string): Promise<Set<string> | undefin
     const cameras = [...own.homes, ...city.homes].flatMap((home) => home.cameras);
     return new Set(cameras.filter((camera) => camera.state === 2).map((camera) => camera.stream));
   } catch (error) {
-    console.error("review of camera tokens:", error);
+    logError("review of camera tokens", error);
     return undefined;
   }
 }

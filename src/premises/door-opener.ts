@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
+import { logError } from "#platform/log.ts";
 import { callWithCredentials, hostAllowed } from "#platform/outbound.ts";
 import { type NewEvent, newEvent, recordEvent } from "./events.ts";
 import { doorById } from "./queries.ts";
@@ -65,7 +66,7 @@ export class DoorOpener extends DurableObject<Env> {
     try {
       await recordEvent(this.env, event);
     } catch (error) {
-      console.error("event kept for later:", error);
+      logError("event kept for later", error);
       this.ctx.storage.kv.put(`event:${event.id}`, event);
       await this.ctx.storage.setAlarm(Date.now() + EVENT_RETRY_MS);
     }

@@ -176,7 +176,7 @@ export async function contractsOfResident(
   const { contracts, homes } = await contractsFor(env, phone, selection);
   const missing = contracts.filter(({ uid }) => !homes.has(uid));
   if (missing.length > 0)
-    later(
+    later(() =>
       makeHomes(
         env,
         missing.map(({ uid }) => uid),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
+import { logError } from "#platform/log.ts";
 import {
   deleteGrantsEndedBy,
   deleteRevocationsBefore,
@@ -80,7 +81,10 @@ export function revocationList(
     if (age > WAIT_AFTER_MS && now - mine.failedAt > RETRY_AFTER_MS) {
       return load(env, mine, now).then(() => usable(mine, now));
     }
-    if (now - mine.triedAt > RETRY_AFTER_MS) background(load(env, mine, now));
+    if (now - mine.triedAt > RETRY_AFTER_MS) {
+      mine.triedAt = now; // before it begins, or every request of this moment would begin one
+      background(() => load(env, mine, now));
+    }
   }
   return usable(mine, now);
 }
@@ -104,7 +108,7 @@ async function load({ TOKENS }: Env, mine: Held, now: number): Promise<void> {
     keep(mine, text === null ? NOTHING : read(text), now);
   } catch (error) {
     mine.failedAt = now;
-    console.error("revocation list not loaded:", error);
+    logError("revocation list not loaded", error);
   }
 }
 

@@ -99,11 +99,13 @@ export function revokeCamerasOfRights(db: Db, operator: string, uid: number, dev
   );
 }
 
-// An earlier `at` never takes a later one back.
+// By D1's clock if that is later: a token minted between the caller's look at its own clock and this commit, with the
+// rights of before, must not be younger than its revocation. And an earlier `at` never takes a later one back.
 function revoke(db: Db, operator: string, at: Date, contracts: SQL) {
   return db
     .insert(cameraRevocations)
-    .select(sql`SELECT ${operator}, 'c' || uid, ${at.getTime()} FROM (${contracts}) WHERE true`)
+    .select(sql`SELECT ${operator}, 'c' || uid, max(${at.getTime()}, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+      FROM (${contracts}) WHERE true`)
     .onConflictDoUpdate({
       target: [cameraRevocations.operator, cameraRevocations.subject],
       set: { revokedAt: sql`max(${cameraRevocations.revokedAt}, excluded.revoked_at)` },

@@ -1,5 +1,6 @@
 import type { Env } from "#env.ts";
 import { entomb } from "#identity/sessions.ts";
+import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { Signal } from "#platform/signals.ts";
 import { publishRevocations } from "./revocations.ts";
@@ -15,7 +16,7 @@ export async function hearSignals(batch: MessageBatch<unknown>, env: Env, now = 
     if (ended.length > 0) await entomb(env, ended);
     await publishRevocations(env, now);
   } catch (error) {
-    console.error("signals not heard:", error);
+    logError("signals not heard", error);
     batch.retryAll({ delaySeconds: backoff(batch.messages[0]?.attempts ?? 1) });
     return;
   }

@@ -7,7 +7,7 @@ import { aPhone, aResident, envWith, mobile } from "../support/world.ts";
 
 const now = (env: unknown, token: string, freshness: "strict" | "edge", at = new Date()) => {
   const later: Promise<unknown>[] = [];
-  return sessionOf(env as never, token, freshness, (work) => later.push(work), at).then(async (live) => {
+  return sessionOf(env as never, token, freshness, (work) => later.push(work()), at).then(async (live) => {
     await Promise.all(later);
     return live;
   });

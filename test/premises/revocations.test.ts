@@ -17,7 +17,7 @@ const withKv = (get: () => Promise<string | null>) => anIsolate({ TOKENS: { get,
 
 const inBackground = (isolate: Env, now = Date.now()) => {
   const work: Promise<unknown>[] = [];
-  const list = revocationList(isolate, (promise) => work.push(promise), now);
+  const list = revocationList(isolate, (promise) => work.push(promise()), now);
   return { list, work };
 };
 

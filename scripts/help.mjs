@@ -1,10 +1,10 @@
 /** What a developer who has just started the server wants to know. The curl lines work as they stand. */
-export async function printHelp(url, settings, demo) {
-  const lines = [`Yardgate answers at ${url}`, ""];
-  if (!demo) lines.push("Remote mode: no demo was loaded.");
-  else if (demo.skipped) lines.push(`No demo was loaded (${demo.skipped}).`);
-  else lines.push(...(await demoLines(url, settings, demo)));
-  console.log(`\n${lines.join("\n")}\n\nSettings: .dev.vars and docs/settings.md. End with ^C.\n`);
+export async function helpText(url, settings, demo) {
+  const about = demo.skipped ? [`No demo was loaded (${demo.skipped}).`] : await demoLines(url, settings, demo);
+  const end = `Settings: .dev.vars and docs/settings.md. The API: ${url}/openapi.json. End with ^C.`;
+  return ["", `Yardgate answers at ${url}`, "", ...about, ...(await kannelLines(url, settings)), "", end, ""].join(
+    "\n",
+  );
 }
 
 async function demoLines(url, settings, { resident }) {
@@ -25,6 +25,17 @@ const whereTheCodeIs = ({ SMS_TRANSPORT }) =>
   SMS_TRANSPORT === "log"
     ? 'its code appears here as a line {"sms":{...}}.'
     : "its code leaves as an SMS through Kannel (KANNEL_URL).";
+
+// Only here can one learn it: the URL holds a signature.
+async function kannelLines(url, { SMS_TRANSPORT, PUBLIC_URL = url, KANNEL_HOOK_SECRET }) {
+  if (SMS_TRANSPORT !== "kannel") return [];
+  const { kannelHookUrl } = await import("../src/messaging/kannel-hooks.ts");
+  return [
+    "",
+    "smsbox brings inbound SMS by this get-url:",
+    `  ${kannelHookUrl({ PUBLIC_URL, KANNEL_HOOK_SECRET }, "mo")}`,
+  ];
+}
 
 // The reviewer's login that the app stores ask for: a code that does not change and is never sent.
 async function signIn(url, { TEST_USER: userPhone, TEST_PASS: smsCode }) {

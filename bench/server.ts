@@ -1,0 +1,106 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+/*
+ * Yardgate behind a direct socket of workerd, without wrangler dev's proxies, and beside it, in the same process,
+ * the empty Hono route. That is a worker of its own and not one more route of Yardgate: so it is the floor of
+ * the runtime and of Hono, and carries nothing of the product's size or middlewares.
+ */
+
+export interface Server {
+  yardgate: URL;
+  empty: URL;
+  /** CPU seconds that workerd has used so far. */
+  cpuSeconds(): number;
+  stop(): Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, "..");
+
+export interface Bundle {
+  script: string;
+}
+
+const RUNTIME = { compatibility_date: "2026-11-01", compatibility_flags: ["nodejs_compat"] };
+
+/** Bundles as a deploy does: the product, or another `entry` of this folder with the same runtime and no bindings. */
+export function bundle(folder: string, entry?: string): Bundle {
+  const name = entry?.replace(/\.ts$/, "") ?? "index";
+  const outdir = join(folder, name);
+  const config = entry ? join(folder, `${name}.json`) : join(ROOT, "wrangler.toml");
+  if (entry) writeFileSync(config, JSON.stringify({ name, main: join(import.meta.dirname, entry), ...RUNTIME }));
+  wrangler(["deploy", "--dry-run", "--outdir", outdir, "--config", config]);
+  return { script: readFileSync(join(outdir, `${name}.js`), "utf8") };
+}
+
+export function wrangler(args: string[]): string {
+  const env = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false" };
+  return execFileSync(process.execPath, [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), ...args], {
+    ...{ cwd: ROOT, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
+  });
+}
+
+/** Starts both, with the bindings of wrangler.toml, an own database and the given variables. */
+export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<string, string>): Promise<Server> {
+  const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
+  const common = { modules: true, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }], stripCfConnectingIp: false };
+  const { compatibilityDate, compatibilityFlags } = workerOptions;
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      workers: [
+        { ...workerOptions, ...common, name: "yardgate", script: yardgate.script, bindings },
+        { ...common, compatibilityDate, compatibilityFlags, name: "empty", script: empty.script },
+      ],
+    }),
+  );
+  await miniflare.ready;
+  await migrate(await miniflare.getD1Database("DB", "yardgate"));
+  const pid = workerd();
+  return {
+    yardgate: await miniflare.unsafeGetDirectURL("yardgate"),
+    empty: await miniflare.unsafeGetDirectURL("empty"),
+    cpuSeconds: () => cpuSeconds(pid),
+    stop: () => miniflare.dispose(),
+  };
+}
+
+async function migrate(db: D1Database): Promise<void> {
+  for (const file of readdirSync(join(ROOT, "migrations")).sort()) {
+    const sql = readFileSync(join(ROOT, "migrations", file), "utf8").replace(/--.*$/gm, "");
+    const statements = sql.split(";").filter((statement) => statement.trim() !== "");
+    await db.batch(statements.map((statement) => db.prepare(statement)));
+  }
+}
+
+/** The child of ours that is the runtime. */
+function workerd(): number {
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const stat = statOf(Number(entry));
+    if (stat?.name === "workerd" && stat.parent === process.pid) return Number(entry);
+  }
+  throw new Error("workerd does not run under this process");
+}
+
+const TICKS_PER_SECOND = 100;
+
+function cpuSeconds(pid: number): number {
+  const stat = statOf(pid);
+  if (!stat) throw new Error("workerd is gone");
+  return stat.ticks / TICKS_PER_SECOND;
+}
+
+// proc_pid_stat(5): the name is in parentheses and may hold anything, so the fields are counted from behind it.
+function statOf(pid: number): { name: string; parent: number; ticks: number } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return undefined;
+  }
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const name = text.slice(text.indexOf("(") + 1, text.lastIndexOf(")"));
+  return { name, parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+}

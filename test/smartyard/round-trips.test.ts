@@ -1,0 +1,63 @@
+import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:test";
+import { beforeAll, expect, test } from "vitest";
+import { app } from "#app.ts";
+import { giveRights } from "#premises/rights.ts";
+import { countedEnv } from "../support/counted.ts";
+import { aCamera, aHome, aPhone, aResident } from "../support/world.ts";
+
+// What an answer costs is counted before it leaves; what follows in waitUntil is nobody's wait.
+
+let token: string;
+let uid: number;
+let doorId: number;
+
+beforeAll(async () => {
+  const phone = aPhone();
+  ({ token } = await aResident({ phone }));
+  ({ uid, doorId } = await aHome({ phones: [phone], cameras: 50 }));
+  for (let i = 0; i < 3; i++) await aHome({ phones: [phone], cameras: 5 });
+  const city = await aCamera();
+  await giveRights(env, 0, [city.deviceId]);
+});
+
+async function ask(method: string, body: object = {}) {
+  const counted = countedEnv();
+  const context = createExecutionContext();
+  const init = { method: "POST", headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(body) };
+  const response = await app.request(`/api/${method}`, init, counted.env, context);
+  const trips = { ...counted.trips };
+  await waitOnExecutionContext(context);
+  return { status: response.status, trips };
+}
+
+test("cctv/all of fifty cameras is one KV read and one round trip to D1, and writes nothing before it answers", async () => {
+  await ask("user/ping"); // the session is in KV from the first request on
+  const { status, trips } = await ask("cctv/all", { houseId: uid });
+  expect(status).toBe(200);
+  expect(trips).toMatchObject({ kvReads: 1, d1: 1, d1Writes: 0, kvWrites: 0, objects: 0, queue: 0 });
+});
+
+test.each([
+  ["user/ping", {}, 0],
+  ["user/getName", {}, 1],
+  ["user/pushTokens", {}, 1],
+  ["user/notification", {}, 2],
+  ["user/sessions", {}, 2],
+  ["address/getAddressList", {}, 1],
+  ["address/getSettingsList", {}, 1],
+  ["address/intercom", () => ({ flatId: uid }), 2],
+  ["cctv/all", {}, 1],
+  ["cctv/allTree", {}, 1],
+  ["cctv/camMap", {}, 1],
+  ["cctv/door", () => ({ doorId }), 1],
+  ["cctv/overview", {}, 1],
+  ["ext/options", {}, 0],
+  ["ext/list", {}, 0],
+])("%s reads with at most two round trips to D1", async (method, body, d1) => {
+  await ask("user/ping");
+  if (method === "address/intercom") await ask("address/getSettingsList"); // makes the flat's settings
+  const { status, trips } = await ask(method, typeof body === "function" ? body() : body);
+  expect([200, 204]).toContain(status);
+  expect(trips).toMatchObject({ d1, d1Writes: 0, kvWrites: 0, queue: 0 });
+  expect(trips.kvReads).toBeLessThanOrEqual(1);
+});
