@@ -30,7 +30,7 @@ const server = serve(args, (code) => {
   server.speak({ withPast: true });
   process.exit(code || 1);
 });
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(signal));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop(signal));
 // npm passes signals on, but one that was killed by force leaves us without a word.
 const parent = process.ppid;
 if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent && stop("SIGTERM"), 1000).unref();
