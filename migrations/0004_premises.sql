@@ -42,8 +42,9 @@ CREATE TABLE doors (
   open_trait TEXT NOT NULL DEFAULT 'GET' CHECK (open_trait IN ('GET', 'PUT', 'POST'))
 ) STRICT;
 
-CREATE INDEX doors_device ON doors (operator, device_id);
-CREATE INDEX doors_cam ON doors (operator, cam);
+-- Without the operator: these also serve the foreign keys, and a device has one operator.
+CREATE INDEX doors_device ON doors (device_id);
+CREATE INDEX doors_cam ON doors (cam);
 
 CREATE TABLE rights (
   operator  TEXT NOT NULL,
@@ -52,7 +53,7 @@ CREATE TABLE rights (
   PRIMARY KEY (operator, uid, device_id)
 ) STRICT;
 
-CREATE INDEX rights_device ON rights (operator, device_id);
+CREATE INDEX rights_device ON rights (device_id);
 
 CREATE TABLE keys (
   operator   TEXT NOT NULL,

@@ -26,3 +26,4 @@ CREATE TABLE app_installs (
 ) STRICT;
 
 CREATE INDEX app_installs_account ON app_installs (operator, account_id);
+CREATE INDEX app_installs_push ON app_installs (operator, push_token) WHERE push_token IS NOT NULL;

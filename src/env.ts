@@ -86,7 +86,7 @@ const Limits = z.object({
   addressPerHour: count(1, 1_000_000, 60),
   addressPerDay: count(1, 1_000_000, 300),
   addressCountriesPerDay: count(1, 250, 3),
-  addressFailuresPerDay: count(1, 1_000_000, 100),
+  addressFailuresPerDay: count(1, 1_000_000, 300),
   countryPerHour: count(1, 10_000_000, 300),
   countryPerDay: count(1, 10_000_000, 1000),
   operatorPerDay: count(1, 10_000_000, 5000),
@@ -195,6 +195,9 @@ export const Settings = z
     }
     if (value.CONFIRMATION_METHOD === "flashCall" && !value.FLASHCALL_URL && value.ENVIRONMENT !== "development") {
       need("FLASHCALL_URL", "is needed for flashCall");
+    }
+    if (value.ENVIRONMENT === "production" && /^http:|localhost|127\.0\.0\.1/.test(value.PUBLIC_URL)) {
+      need("PUBLIC_URL", "must be the public https URL: Kannel's reports come to it");
     }
     if (Boolean(value.TEST_USER) !== Boolean(value.TEST_PASS))
       need("TEST_USER", "and TEST_PASS are set together or not at all");

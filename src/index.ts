@@ -1,11 +1,13 @@
 import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
+import { repairTombstones } from "./identity/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { reviewGrants } from "./premises/cameras.ts";
 import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
+import { forgetEndedInstalls } from "./smartyard/installs.ts";
 
 export { OneTimeCodes } from "./identity/one-time-codes.ts";
 export { SendBudget } from "./identity/send-budget.ts";
@@ -18,7 +20,8 @@ export default {
       case "messages":
         return deliverMessages(batch, env);
       case "signals":
-        return hearSignals(batch, env);
+        await hearSignals(batch, env);
+        return forgetEndedInstalls(env);
       case "messages-dead":
       case "signals-dead":
         return keepDeadLetters(batch, env);
@@ -27,7 +30,13 @@ export default {
     }
   },
   async scheduled(_event, env) {
-    const rounds = await Promise.allSettled([sweepMessages(env), publishRevocations(env), reviewGrants(env)]);
+    const rounds = await Promise.allSettled([
+      sweepMessages(env),
+      repairTombstones(env),
+      publishRevocations(env),
+      reviewGrants(env),
+      forgetEndedInstalls(env),
+    ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },
 } satisfies ExportedHandler<Env, unknown>;

@@ -22,7 +22,7 @@ export interface BudgetState {
   days: Count[];
   /** When each country was last sent to from here. */
   countries: Record<string, number>;
-  /** Wrong guesses of the last day. */
+  /** Guesses of the last day that were wrong, or are not decided yet. */
   failures: number[];
 }
 
@@ -87,7 +87,8 @@ export function note(
 ): BudgetState {
   const { steps, days } = roll(state, now);
   const at = now - (now % STEP);
-  const current = steps.at(-1)?.at === at ? steps.at(-1)! : { at, sent: 0, verified: 0 };
+  // Not simply the last one: clocks differ, and a request may have begun before the newest step did.
+  const current = steps.find((count) => count.at === at) ?? { at, sent: 0, verified: 0 };
   const next = {
     at,
     sent: Math.max(0, current.sent + (change.sent ?? 0)),
@@ -95,17 +96,23 @@ export function note(
   };
   const countries = Object.fromEntries(Object.entries(state.countries).filter(([, time]) => time > now - DAY));
   if (change.country) countries[change.country] = now;
-  return { ...state, steps: [...steps.filter((count) => count.at !== at), next], days, countries };
+  const others = steps.filter((count) => count.at !== at);
+  return { ...state, steps: [...others, next].toSorted((a, b) => a.at - b.at), days, countries };
 }
 
 /** Whether this address may guess at all: failures are counted here whatever numbers they were made on. */
 export const mayGuess = (state: BudgetState, limits: Limits, now: number): boolean =>
   state.failures.filter((time) => time > now - DAY).length < limits.addressFailuresPerDay;
 
-export const noteFailure = (state: BudgetState, limits: Limits, now: number): BudgetState => ({
+export const noteGuess = (state: BudgetState, limits: Limits, now: number): BudgetState => ({
   ...state,
   failures: [...state.failures.filter((time) => time > now - DAY), now].slice(-limits.addressFailuresPerDay),
 });
+
+export function forgiveGuess(state: BudgetState, at: number): BudgetState {
+  const found = state.failures.lastIndexOf(at);
+  return found < 0 ? state : { ...state, failures: state.failures.toSpliced(found, 1) };
+}
 
 /** Moves what is older than a day into the days before, and forgets those that are too old to tell anything. */
 function roll(state: BudgetState, now: number): Pick<BudgetState, "steps" | "days"> {

@@ -8,13 +8,19 @@ interface Budget {
 }
 
 /** The budgets that one send to this country, asked for from this address, has to fit into. */
-export function budgetsOf(env: Env, address: string, country: string): Budget[] {
+export function budgetsOf(
+  env: Env,
+  address: string,
+  country: string,
+  kinds: readonly BudgetKind[] = ["address", "country", "operator"],
+): Budget[] {
   const { OPERATOR } = settings(env);
-  return [
-    { kind: "address", budget: addressBudget(env, address) },
-    { kind: "country", budget: env.SEND_BUDGETS.getByName(`country:${OPERATOR}:${country}`) },
-    { kind: "operator", budget: env.SEND_BUDGETS.getByName(`operator:${OPERATOR}`) },
-  ];
+  const names = {
+    address: addressName(env, address),
+    country: `country:${OPERATOR}:${country}`,
+    operator: `operator:${OPERATOR}`,
+  };
+  return kinds.map((kind) => ({ kind, budget: env.SEND_BUDGETS.getByName(names[kind]) }));
 }
 
 /** Takes one send out of all budgets, or out of none: then answers how long to wait. */
@@ -41,16 +47,19 @@ export async function noteEntered(env: Env, address: string, country: string, no
   await Promise.all(budgetsOf(env, address, country).map(({ budget }) => budget.verified(now.getTime())));
 }
 
-export async function guessAllowed(env: Env, address: string, now: Date): Promise<boolean> {
-  return addressBudget(env, address).mayGuess(settings(env).LIMITS, now.getTime());
+/** Takes one guess out of what the address has for the day. False when it is used up. */
+export async function takeGuess(env: Env, address: string, now: Date): Promise<boolean> {
+  return addressBudget(env, address).takeGuess(settings(env).LIMITS, now.getTime());
 }
 
-export async function noteWrongGuess(env: Env, address: string, now: Date): Promise<void> {
-  await addressBudget(env, address).failed(settings(env).LIMITS, now.getTime());
+/** Gives a guess back that was not wrong. */
+export async function forgiveGuess(env: Env, address: string, now: Date): Promise<void> {
+  await addressBudget(env, address).forgiveGuess(now.getTime());
 }
 
-const addressBudget = (env: Env, address: string) =>
-  env.SEND_BUDGETS.getByName(`address:${settings(env).OPERATOR}:${prefixOf(address)}`);
+const addressBudget = (env: Env, address: string) => env.SEND_BUDGETS.getByName(addressName(env, address));
+
+const addressName = (env: Env, address: string) => `address:${settings(env).OPERATOR}:${prefixOf(address)}`;
 
 /** An IPv6 customer owns a whole /64; an IPv4 address counts alone. */
 export function prefixOf(address: string): string {
@@ -64,3 +73,7 @@ export function prefixOf(address: string): string {
     .map((group) => group.replace(/^0+(?=.)/, ""))
     .join(":")}::/64`;
 }
+
+/** The network around an address: an IPv4 /24, because carriers change the last number at will, or an IPv6 /64. */
+export const networkOf = (address: string): string =>
+  address.includes(":") ? prefixOf(address) : address.replace(/\.\d+$/, ".0/24");

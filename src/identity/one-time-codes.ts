@@ -1,21 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { type Env, settings } from "#env.ts";
 import { hmac, keyFor, randomDigits, randomId, sameText } from "#platform/crypto.ts";
-import {
-  type Challenge,
-  type CodePolicy,
-  type CodeState,
-  emptyState,
-  type GuessVerdict,
-  guess,
-  maySend,
-  noteCall,
-  noteSend,
-  prune,
-  redeemCall,
-  type SendVerdict,
-  withdrawSend,
-} from "./code-rules.ts";
+import { type Challenge, type CodePolicy, type CodeState, emptyState, prune } from "./code-state.ts";
+import { type Guesser, type GuessVerdict, guess, noteCall, redeemCall } from "./guess-rules.ts";
+import { maySend, noteSend, type SendVerdict, withdrawSend } from "./send-rules.ts";
 
 export interface CodeRequest {
   policy: CodePolicy;
@@ -44,9 +32,9 @@ export class OneTimeCodes extends DurableObject<Env> {
     if (!verdict.allowed) return verdict;
 
     const code = call ? "" : (fixed ?? randomDigits(policy.length));
-    const challenge: Challenge = { id: randomId(), expiresAt: now + policy.lifeMs, tries: 0 };
+    const challenge: Challenge = { id: randomId(), issuedAt: now, expiresAt: now + policy.lifeMs, tries: 0 };
     if (call) {
-      challenge.number = call.numbers[Math.floor(Math.random() * call.numbers.length)] ?? "";
+      challenge.number = call.numbers[Number(randomDigits(6)) % call.numbers.length] ?? "";
       challenge.client = call.client;
     } else {
       challenge.mac = this.#mac(challenge.id, code);
@@ -63,24 +51,25 @@ export class OneTimeCodes extends DurableObject<Env> {
   }
 
   /** Tries a code. A right one is used up, together with everything that was counted against its owner. */
-  verify({ policy, install }: CodeRequest, code: string, now = Date.now()): GuessVerdict {
+  verify(policy: CodePolicy, guesser: Guesser, code: string, now = Date.now()): GuessVerdict {
     const matches = (challenge: Challenge) => sameText(challenge.mac ?? "", this.#mac(challenge.id, code));
-    const { verdict, state } = guess(this.#read(), policy, install, matches, now);
-    this.#write(state, now);
+    const before = this.#read();
+    const { verdict, state } = guess(before, policy, guesser, matches, now);
+    if (state !== before) this.#write(state, now);
     return verdict;
   }
 
-  /** The phone has called `number` of ours; undefined when the PBX cannot tell which. */
-  called(number: string | undefined, now = Date.now()): boolean {
-    const { seen, state } = noteCall(this.#read(), number, now);
-    this.#write(state, now);
+  /** The phone called `number` of ours at `at`; undefined when the PBX cannot tell which. */
+  called(number: string | undefined, at: number, now = Date.now()): boolean {
+    const { seen, state } = noteCall(this.#read(), number, at, now);
+    if (seen) this.#write(state, now);
     return seen;
   }
 
   /** Whether the call that this client was asked for has come in. Redeems it. */
   redeem(client: string, install: string | undefined, now = Date.now()): boolean {
     const { ok, state } = redeemCall(this.#read(), client, install, now);
-    this.#write(state, now);
+    if (ok) this.#write(state, now);
     return ok;
   }
 

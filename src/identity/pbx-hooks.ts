@@ -4,7 +4,7 @@ import { settings } from "#env.ts";
 import { hmac, sameText } from "#platform/crypto.ts";
 import { AppError, told } from "#platform/errors.ts";
 import { type AppEnv, body, limitBody } from "#platform/http.ts";
-import { noteCallFrom } from "./login.ts";
+import { noteCallFrom } from "./calls.ts";
 
 /** POST /hooks/pbx/call: the operator's PBX saw a call to one of the confirmation numbers. */
 export const pbxHooks = new Hono<AppEnv>();
@@ -28,7 +28,7 @@ pbxHooks.post("/call", limitBody, body(Call), async (c) => {
   const isRecent = Math.abs(Date.now() / 1000 - time) <= MAX_AGE_S;
   if (!expected || !sameText(expected, signature.toLowerCase()) || !isRecent)
     throw new AppError("forbidden", "Bad signature");
-  return c.json({ awaited: await noteCallFrom(c.env, caller, called) });
+  return c.json({ awaited: await noteCallFrom(c.env, { caller, called, at: new Date(time * 1000) }) });
 });
 
 pbxHooks.onError((error, c) => {

@@ -179,6 +179,17 @@ export function endSessionsOf(db: Db, operator: string, { accountId, at, reason 
     .returning({ tokenHash: sessions.tokenHash });
 }
 
+/** At most a thousand, the most recent first: what a write to KV may still be owed to. */
+export function sessionsEndedAfter(db: Db, operator: string, since: Date) {
+  return db
+    .select({ tokenHash: sessions.tokenHash })
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), gt(sessions.endedAt, since)))
+    .orderBy(desc(sessions.endedAt))
+    .limit(1000)
+    .all();
+}
+
 /** Ends those sessions of the account that were seen longest ago, so that at most `keep` live on. */
 export function endSurplusSessions(db: Db, operator: string, { accountId, at, reason }: Ending, keep: number) {
   const surplus = db

@@ -5,11 +5,12 @@ import {
   type BudgetState,
   type BudgetVerdict,
   emptyBudget,
+  forgiveGuess,
   isForgotten,
   mayGuess,
   mayTake,
   note,
-  noteFailure,
+  noteGuess,
 } from "./budget-rules.ts";
 
 const DAY = 86_400_000;
@@ -34,12 +35,17 @@ export class SendBudget extends DurableObject<Env> {
     this.#write(note(this.#read(), { verified: 1 }, now));
   }
 
-  mayGuess(limits: Limits, now = Date.now()): boolean {
-    return mayGuess(this.#read(), limits, now);
+  /** Counts a guess before it is made, so that many at once are no more than were allowed. */
+  takeGuess(limits: Limits, now = Date.now()): boolean {
+    const state = this.#read();
+    if (!mayGuess(state, limits, now)) return false;
+    this.#write(noteGuess(state, limits, now));
+    return true;
   }
 
-  failed(limits: Limits, now = Date.now()): void {
-    this.#write(noteFailure(this.#read(), limits, now));
+  /** The guess of that time was not wrong. */
+  forgiveGuess(at: number): void {
+    this.#write(forgiveGuess(this.#read(), at));
   }
 
   override async alarm(): Promise<void> {

@@ -12,6 +12,7 @@ import {
   insertSession,
   liveSession,
   liveSessionsOf,
+  sessionsEndedAfter,
   touchSession,
 } from "./queries.ts";
 import type { Session } from "./tables.ts";
@@ -31,12 +32,19 @@ export interface Live {
 /** `strict`: the D1 row is asked, an ended session is refused at once. `edge`: KV may say yes for another minute. */
 export type Freshness = "strict" | "edge";
 
-/** What KV holds under a token's hash: the session, or that there is none any more. */
-type Snapshot = (Live & { seenAt: number; expiresAt: number }) | { ended: true };
+/** What KV holds under a token's hash: the session as D1 had it at `checkedAt`, or that there is none any more. */
+interface Snapshot extends Live {
+  seenAt: number;
+  expiresAt: number;
+  checkedAt: number;
+}
+type Entry = Snapshot | { ended: true };
 
 const DAY = 86_400_000;
 const SESSIONS_PER_ACCOUNT = 20;
 const KV_CACHE_S = 30;
+// Should every tombstone be lost, a session that has ended is still found out after so long.
+const SNAPSHOT_TRUSTED_MS = 600_000;
 // Longer than any edge may still hold the living snapshot; after that the key is absent and D1 is asked.
 const TOMBSTONE_S = 3600;
 
@@ -76,27 +84,31 @@ export async function sessionOf(
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(token)) return undefined;
   const hash = sha256(token);
   if (freshness === "edge") {
-    const snapshot = await env.TOKENS.get<Snapshot>(keyOf(hash), { type: "json", cacheTtl: KV_CACHE_S });
-    if (snapshot && "ended" in snapshot) return undefined;
-    if (snapshot && snapshot.expiresAt > now.getTime()) return keepAlive(env, hash, snapshot, later, now);
+    const entry = await env.TOKENS.get<Entry>(keyOf(hash), { type: "json", cacheTtl: KV_CACHE_S });
+    if (entry && "ended" in entry) return undefined;
+    if (entry && isTrusted(entry, now)) {
+      const { checkedAt: _, ...snapshot } = entry;
+      return kept(env, hash, snapshot, later, now);
+    }
   }
   const row = await liveSession(database(env), settings(env).OPERATOR, hash, now);
   if (!row) return undefined;
-  const { seenAt, expiresAt, ...live } = row;
-  if (freshness === "edge")
-    later(() => remember(env, hash, { ...live, seenAt: seenAt.getTime(), expiresAt: expiresAt.getTime() }, now));
-  return live;
+  const snapshot = { ...row, seenAt: row.seenAt.getTime(), expiresAt: row.expiresAt.getTime() };
+  if (freshness === "edge") later(() => remember(env, hash, { ...snapshot, checkedAt: now.getTime() }, now));
+  return kept(env, hash, snapshot, later, now);
 }
 
-/** A session lives on while it is used. Noted once a day, after the answer. */
-function keepAlive(
+const isTrusted = ({ expiresAt, checkedAt }: Snapshot, now: Date): boolean =>
+  expiresAt > now.getTime() && now.getTime() - checkedAt < SNAPSHOT_TRUSTED_MS;
+
+/** The session, which lives on while it is used: noted once a day, after the answer. */
+function kept(
   env: Env,
   hash: string,
-  snapshot: Exclude<Snapshot, { ended: true }>,
+  { seenAt, expiresAt: _, ...live }: Omit<Snapshot, "checkedAt">,
   later: After,
   now: Date,
 ): Live {
-  const { seenAt, expiresAt: _, ...live } = snapshot;
   if (now.getTime() - seenAt > DAY) later(() => prolong(env, hash, live, now));
   return live;
 }
@@ -104,17 +116,16 @@ function keepAlive(
 async function prolong(env: Env, hash: string, live: Live, now: Date): Promise<void> {
   const until = expiry(env, now);
   const { meta } = await touchSession(database(env), settings(env).OPERATOR, live.id, now, until);
-  if (meta.changes > 0) await remember(env, hash, { ...live, seenAt: now.getTime(), expiresAt: until.getTime() }, now);
+  const times = { seenAt: now.getTime(), expiresAt: until.getTime(), checkedAt: now.getTime() };
+  if (meta.changes > 0) await remember(env, hash, { ...live, ...times }, now);
 }
 
-async function remember(
-  env: Env,
-  hash: string,
-  snapshot: Exclude<Snapshot, { ended: true }>,
-  now: Date,
-): Promise<void> {
+/** Puts a session into KV; and if it ended meanwhile, which would have overwritten its tombstone, puts that back. */
+async function remember(env: Env, hash: string, snapshot: Snapshot, now: Date): Promise<void> {
   const life = Math.max(60, Math.ceil((snapshot.expiresAt - now.getTime()) / 1000));
   await env.TOKENS.put(keyOf(hash), JSON.stringify(snapshot), { expirationTtl: life });
+  const row = await liveSession(database(env), settings(env).OPERATOR, hash, now);
+  if (!row) await entomb(env, [hash]);
 }
 
 const expiry = (env: Env, now: Date) => new Date(now.getTime() + settings(env).SESSION_DAYS * DAY);
@@ -166,13 +177,20 @@ export async function forgetTokens(env: Env, ended: readonly { tokenHash: string
   await announce(env, { type: "sessions.ended", tokenHashes });
 }
 
-/** Makes KV say no to tokens. Writes only what is not there yet: KV takes one write per key and second. */
+/** Makes KV say no to tokens. */
 export async function entomb(env: Env, tokenHashes: readonly string[]): Promise<void> {
-  await Promise.all(
-    tokenHashes.map(async (hash) => {
-      const snapshot = await env.TOKENS.get<Snapshot>(keyOf(hash), "json");
-      if (snapshot && "ended" in snapshot) return;
-      await env.TOKENS.put(keyOf(hash), JSON.stringify({ ended: true }), { expirationTtl: TOMBSTONE_S });
-    }),
+  const tombstone = JSON.stringify({ ended: true });
+  await Promise.all(tokenHashes.map((hash) => env.TOKENS.put(keyOf(hash), tombstone, { expirationTtl: TOMBSTONE_S })));
+}
+
+const REPAIR_MS = 3 * 60_000;
+
+/** Every minute: the tombstones of sessions that ended lately, once more. KV refuses a second write within a second. */
+export async function repairTombstones(env: Env, now = new Date()): Promise<void> {
+  const since = new Date(now.getTime() - REPAIR_MS);
+  const ended = await sessionsEndedAfter(database(env), settings(env).OPERATOR, since);
+  await entomb(
+    env,
+    ended.map(({ tokenHash }) => tokenHash),
   );
 }

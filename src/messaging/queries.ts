@@ -52,7 +52,8 @@ export function reportMessage(
 
 /** Ends what nobody wants any more. An attempt that is under way is left alone. */
 export function expireMessages(db: Db, operator: string, now: Date, limit: number) {
-  const idle = or(eq(messages.state, "queued"), ownerIsLate(now));
+  const waiting = inArray(messages.state, ["queued", "sending"]); // what the index begins with
+  const idle = and(waiting, or(eq(messages.state, "queued"), ownerIsLate(now)));
   return db
     .update(messages)
     .set({ state: "expired", sealed: null, updatedAt: now })

@@ -1,3 +1,4 @@
+import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { integer, text } from "drizzle-orm/sqlite-core";
 
@@ -17,6 +18,12 @@ export function database({ DB }: { DB: D1Database }): Db {
 
 /** The operator whose row it is: the first column of every key, so that an operator can move to its own database. */
 export const operator = () => text("operator").notNull();
+
+/**
+ * A column that is only compared, never searched by: SQLite would otherwise take an index that begins with `operator`, and so
+ * walk through everything an operator has, where a key beside it leads straight to the row.
+ */
+export const compared = (column: SQLWrapper): SQL => sql`+${column}`;
 
 /** A point in time, stored as milliseconds since 1970. */
 export const instant = (name: string) => integer(name, { mode: "timestamp_ms" });

@@ -1,7 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { type CameraGrant, openGrant, sealGrant, streamKey } from "./camera-token-format.ts";
+import { type CameraGrant, looksLikeOurs, macOf, openGrant, sealGrant, streamKey } from "./camera-token-format.ts";
 import { Memo } from "./memo.ts";
 import { upsertGrant } from "./revocation-queries.ts";
 
@@ -151,32 +151,39 @@ export function depthOf(grant: KnownGrant, name: string): number | undefined {
   return days;
 }
 
-const REFUSED = null;
-
-/** The signature is checked once per isolate and token; these remember the outcome. Refusals have room of their own. */
-class Signatures {
-  readonly good = new Memo<KnownGrant>(4096);
-  readonly bad = new Memo<true>(1024);
+/** A text that was looked at, and what it allows: null for one that we never signed. */
+interface Checked {
+  token: string;
+  grant: KnownGrant | null;
 }
 
-const checked = new WeakMap<object, Signatures>();
+/**
+ * The signature is checked once per isolate and token. The memo goes by the mac, because to hash a token of
+ * fifty cameras would cost more than everything else here. Refusals have room of their own, so that
+ * a flood of forged tokens pushes no good one out.
+ */
+class Signatures {
+  readonly good = new Memo<Checked>(2048);
+  readonly bad = new Memo<Checked>(512);
+}
+
+const signatures = new WeakMap<object, Signatures>();
 
 /** What a token of ours allows, or null when we never signed it. Whether it is expired or revoked the caller decides. */
 export function signedGrant(env: Env, token: string): KnownGrant | null {
-  let memo = checked.get(env);
+  if (!looksLikeOurs(token)) return null;
+  let memo = signatures.get(env);
   if (!memo) {
     memo = new Signatures();
-    checked.set(env, memo);
+    signatures.set(env, memo);
   }
-  const hit = memo.good.get(token);
-  if (hit) return hit;
-  if (memo.bad.get(token)) return REFUSED;
+  const mac = macOf(token);
+  const hit = memo.good.get(mac);
+  if (hit?.token === token) return hit.grant;
+  const miss = memo.bad.get(mac);
+  if (miss?.token === token) return null;
   const grant = openGrant(settings(env).SIGNING_KEYS, token);
-  if (!grant) {
-    memo.bad.set(token, true);
-    return REFUSED;
-  }
-  const fresh = known(grant);
-  memo.good.set(token, fresh);
-  return fresh;
+  const checked = { token, grant: grant ? known(grant) : null };
+  (grant ? memo.good : memo.bad).set(mac, checked);
+  return checked.grant;
 }

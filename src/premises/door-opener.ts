@@ -17,7 +17,8 @@ const PANEL_LIMIT_MS = 5_000;
 const EVENT_RETRY_MS = 10_000;
 
 interface Press {
-  at: number;
+  /** When it was answered; while the panel is being called, not yet. */
+  doneAt: number;
   opening: Promise<Opening>;
 }
 
@@ -30,21 +31,26 @@ export class DoorOpener extends DurableObject<Env> {
 
   /** Opens the door for this account, or joins the opening that its last press has begun. */
   async open(doorId: number, account: string, event: NewEvent): Promise<Opening> {
-    const now = Date.now();
-    for (const [who, press] of this.#presses) if (now - press.at >= ONE_PRESS_MS) this.#presses.delete(who);
+    for (const [who, press] of this.#presses) if (Date.now() - press.doneAt >= ONE_PRESS_MS) this.#presses.delete(who);
     const running = this.#presses.get(account);
     if (running) return running.opening;
 
-    const opening = this.#callPanel(doorId);
-    this.#presses.set(account, { at: now, opening });
-    const result = await opening.catch((error: unknown) => {
+    const press: Press = { doneAt: Number.POSITIVE_INFINITY, opening: this.#openAndRecord(doorId, event) };
+    this.#presses.set(account, press);
+    const opening = await press.opening.catch((error: unknown) => {
       this.#presses.delete(account);
       throw error;
     });
-    if (result === "opened") await this.#record(newEvent(this.env, event));
+    press.doneAt = Date.now();
     // A press that did not open the door may be repeated at once.
-    else this.#presses.delete(account);
-    return result;
+    if (opening !== "opened") this.#presses.delete(account);
+    return opening;
+  }
+
+  async #openAndRecord(doorId: number, event: NewEvent): Promise<Opening> {
+    const opening = await this.#callPanel(doorId);
+    if (opening === "opened") await this.#record(newEvent(this.env, event));
+    return opening;
   }
 
   async #callPanel(doorId: number): Promise<Opening> {

@@ -23,7 +23,7 @@ const UNPAID_LOCK = 2;
  */
 export async function openDoor(env: Env, resident: Resident, request: DoorRequest, now = new Date()): Promise<void> {
   if (request.lockId === UNPAID_LOCK) demandPaid([{ state: 1 }]);
-  const { homes } = await holdingsOf(env, resident, { uid: request.uid }, now);
+  const { homes } = await holdingsOf(env, resident, { uid: request.uid, fresh: true }, now);
   const { home, door } = find(homes, request);
   demandPaid([door]);
   const opener = env.DOOR_OPENERS.getByName(`${settings(env).OPERATOR}:${door.id}`);

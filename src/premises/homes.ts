@@ -10,7 +10,7 @@ import {
   doorsOf,
   grantsOf,
   homesBy,
-  insertHomes,
+  insertHome,
   revocationsOf,
   updateHome,
   type Whose,
@@ -174,14 +174,8 @@ export async function contractsOfResident(
   later: After,
 ): Promise<BilledContract[]> {
   const { contracts, homes } = await contractsFor(env, phone, selection);
-  const missing = contracts.filter(({ uid }) => !homes.has(uid));
-  if (missing.length > 0)
-    later(() =>
-      makeHomes(
-        env,
-        missing.map(({ uid }) => uid),
-      ),
-    );
+  const [first, ...rest] = contracts.map(({ uid }) => uid).filter((uid) => !homes.has(uid));
+  if (first !== undefined) later(() => makeHomes(env, [first, ...rest]));
   return contracts;
 }
 
@@ -195,20 +189,19 @@ export async function homeSettings(
   const { homes } = await contractsFor(env, phone, { uid, fresh });
   const home = homes.get(uid);
   if (home && Object.keys(change).length === 0) return home;
-  if (!home) await makeHomes(env, [uid]);
-  const [db, operator] = [database(env), settings(env).OPERATOR];
   // Setting the key to itself reads a row that has just been made.
-  const [changed] = await updateHome(db, operator, uid, { uid, ...change });
+  const update = updateHome(database(env), settings(env).OPERATOR, uid, { uid, ...change });
+  const [, [changed]] = await database(env).batch([newHome(env, uid), update]);
   return changed!;
 }
 
-async function makeHomes(env: Env, uids: number[]): Promise<void> {
-  const operator = settings(env).OPERATOR;
-  await insertHomes(
-    database(env),
-    uids.map((uid) => ({ operator, uid, doorCode: newDoorCode() })),
-  );
+/** One statement for each: a row binds a dozen parameters, and a statement may have a hundred. */
+async function makeHomes(env: Env, [first, ...rest]: [number, ...number[]]): Promise<void> {
+  await database(env).batch([newHome(env, first), ...rest.map((uid) => newHome(env, uid))]);
 }
+
+const newHome = (env: Env, uid: number) =>
+  insertHome(database(env), { operator: settings(env).OPERATOR, uid, doorCode: newDoorCode() });
 
 /** Five digits, the first of them 6–9, so that panels can tell it from a flat's number. */
 export function newDoorCode(): string {

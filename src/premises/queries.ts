@@ -1,5 +1,4 @@
-import { and, asc, eq, gt, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
-import { accountIdentifiers } from "#identity/tables.ts";
+import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import { contractDeviceStates, contractPhones, contracts } from "#operator/tables.ts";
 import type { Db } from "#platform/db.ts";
 import {
@@ -103,8 +102,9 @@ export function homesBy(db: Db, operator: string, whose: Whose) {
     .where(and(eq(homes.operator, operator), sql`${homes.uid} IN ${uidsOf(operator, whose)}`));
 }
 
-export function insertHomes(db: Db, rows: Pick<Home, "operator" | "uid" | "doorCode">[]) {
-  return db.insert(homes).values(rows).onConflictDoNothing();
+/** Makes the settings of a contract that has none. */
+export function insertHome(db: Db, home: Pick<Home, "operator" | "uid" | "doorCode">) {
+  return db.insert(homes).values(home).onConflictDoNothing();
 }
 
 export function updateHome(db: Db, operator: string, uid: number, change: Partial<Home>) {
@@ -148,41 +148,30 @@ function uidsTable(operator: string, whose: Whose): SQL {
   return uidsOf(operator, whose);
 }
 
-/** Living camera tokens whose billing was asked longest ago, with the phone that holds them. */
+/** Phones that hold living camera tokens, those whose billing was asked longest ago first, with all that their tokens open. */
 export function grantsToReview(db: Db, operator: string, reviewedBefore: Date, now: Date, limit: number) {
-  return db
-    .select({
-      sessionId: cameraGrants.sessionId,
-      digest: cameraGrants.digest,
-      contracts: cameraGrants.contracts,
-      streams: cameraGrants.streams,
-      phone: accountIdentifiers.value,
-    })
-    .from(cameraGrants)
-    .innerJoin(
-      accountIdentifiers,
-      and(
-        eq(accountIdentifiers.operator, cameraGrants.operator),
-        eq(accountIdentifiers.accountId, cameraGrants.accountId),
-        eq(accountIdentifiers.type, "phone"),
-        isNotNull(accountIdentifiers.verifiedAt),
-      ),
-    )
-    .where(
-      and(
-        eq(cameraGrants.operator, operator),
-        gt(cameraGrants.expiresAt, now),
-        sql`${cameraGrants.reviewedAt} < ${reviewedBefore.getTime()}`,
-      ),
-    )
-    .orderBy(asc(cameraGrants.reviewedAt))
-    .limit(limit)
-    .all();
+  return db.all<{ phone: string; accountId: string; contracts: string; streams: string }>(sql`
+    WITH due AS (
+      SELECT g.account_id, i.value AS phone, min(g.reviewed_at) AS reviewed_at
+      FROM camera_grants AS g
+      CROSS JOIN account_identifiers AS i INDEXED BY account_identifiers_account
+        ON i.operator = g.operator AND i.account_id = g.account_id AND +i.type = 'phone' AND i.verified_at IS NOT NULL
+      WHERE g.operator = ${operator} AND g.expires_at > ${now.getTime()} AND g.reviewed_at < ${reviewedBefore.getTime()}
+      GROUP BY g.account_id ORDER BY reviewed_at LIMIT ${limit})
+    SELECT due.phone, g.account_id AS accountId, g.contracts, g.streams
+    FROM due
+    CROSS JOIN camera_grants AS g
+      ON g.operator = ${operator} AND +g.account_id = due.account_id AND g.expires_at > ${now.getTime()}`);
 }
 
-export function markReviewed(db: Db, operator: string, sessionIds: string[], at: Date) {
+export function markReviewed(db: Db, operator: string, accountIds: readonly string[], at: Date) {
   return db
     .update(cameraGrants)
     .set({ reviewedAt: at })
-    .where(and(eq(cameraGrants.operator, operator), inArray(cameraGrants.sessionId, sessionIds)));
+    .where(
+      and(
+        eq(cameraGrants.operator, operator),
+        sql`${cameraGrants.accountId} IN (SELECT value FROM json_each(${JSON.stringify(accountIds)}))`,
+      ),
+    );
 }

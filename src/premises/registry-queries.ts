@@ -1,5 +1,5 @@
 import { and, asc, eq, or, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { compared, type Db } from "#platform/db.ts";
 import { type Device, type Door, devices, doors, type NewDevice, type NewDoor } from "./tables.ts";
 
 // A list of ids is one bound parameter, as JSON: D1 allows a hundred of them in a statement.
@@ -39,7 +39,7 @@ export function deviceTypes(db: Db, operator: string, ids: readonly number[]) {
   return db
     .select({ deviceId: devices.deviceId, type: devices.type })
     .from(devices)
-    .where(and(eq(devices.operator, operator), sql`${devices.deviceId} IN ${listed(ids)}`))
+    .where(and(eq(compared(devices.operator), operator), sql`${devices.deviceId} IN ${listed(ids)}`))
     .all();
 }
 
@@ -64,7 +64,7 @@ export function updatePlaces(db: Db, operator: string, places: readonly Place[])
   return db.run(sql`
     UPDATE devices SET latitude = place.value ->> 'latitude', longitude = place.value ->> 'longitude'
     FROM json_each(${JSON.stringify(places)}) AS place
-    WHERE devices.operator = ${operator} AND devices.device_id = place.value ->> 'deviceId'`);
+    WHERE +devices.operator = ${operator} AND devices.device_id = place.value ->> 'deviceId'`);
 }
 
 export function insertDoor(db: Db, door: NewDoor) {
@@ -99,6 +99,6 @@ export function doorsWith(db: Db, operator: string, deviceId: number) {
   return db
     .select({ deviceId: doors.deviceId, cam: doors.cam })
     .from(doors)
-    .where(and(eq(doors.operator, operator), or(eq(doors.deviceId, deviceId), eq(doors.cam, deviceId))))
+    .where(and(eq(compared(doors.operator), operator), or(eq(doors.deviceId, deviceId), eq(doors.cam, deviceId))))
     .all();
 }

@@ -26,7 +26,7 @@ export function revocationsSince(db: Db, operator: string, since: Date) {
 /** The time at which the last token that was made elsewhere ends; null when there is none. */
 export function lastOpaqueExpiry(db: Db, operator: string) {
   return db
-    .select({ until: max(cameraGrants.expiresAt) })
+    .select({ until: max(sql`+${cameraGrants.expiresAt}`).mapWith(cameraGrants.expiresAt) })
     .from(cameraGrants)
     .where(and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, OPAQUE)));
 }

@@ -82,9 +82,9 @@ export function revokeCamerasOfDevices(db: Db, operator: string, deviceIds: read
     db,
     operator,
     at,
-    sql`SELECT DISTINCT uid FROM rights WHERE operator = ${operator} AND (
-      device_id IN ${listed(deviceIds)} OR
-      device_id IN (SELECT device_id FROM doors WHERE operator = ${operator} AND cam IN ${listed(deviceIds)}))`,
+    sql`SELECT uid FROM rights WHERE +operator = ${operator} AND device_id IN ${listed(deviceIds)}
+      UNION SELECT r.uid FROM doors AS d JOIN rights AS r ON r.device_id = d.device_id
+      WHERE +d.operator = ${operator} AND +r.operator = ${operator} AND d.cam IN ${listed(deviceIds)}`,
   );
 }
 

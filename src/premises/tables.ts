@@ -53,7 +53,7 @@ export const doors = sqliteTable(
       .notNull()
       .default("GET"),
   },
-  (t) => [index("doors_device").on(t.operator, t.deviceId), index("doors_cam").on(t.operator, t.cam)],
+  (t) => [index("doors_device").on(t.deviceId), index("doors_cam").on(t.cam)],
 );
 
 /** A contract may use a device. Contract 0 is everybody: the city's cameras. */
@@ -66,7 +66,7 @@ export const rights = sqliteTable(
       .notNull()
       .references(() => devices.deviceId, { onDelete: "cascade" }),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.uid, t.deviceId] }), index("rights_device").on(t.operator, t.deviceId)],
+  (t) => [primaryKey({ columns: [t.operator, t.uid, t.deviceId] }), index("rights_device").on(t.deviceId)],
 );
 
 /** An RFID key of a contract. */

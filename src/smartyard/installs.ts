@@ -4,6 +4,7 @@ import { endSession } from "#identity/sessions.ts";
 import { database } from "#platform/db.ts";
 import type { Resident } from "#premises/homes.ts";
 import {
+  deleteEndedInstalls,
   deleteInstall,
   deleteInstallsOf,
   deleteResident,
@@ -107,4 +108,11 @@ export async function leave(env: Env, who: Resident): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
   await db.batch([deleteInstallsOf(db, OPERATOR, who.account), deleteResident(db, OPERATOR, who.account)]);
   await deleteAccount(env, who.account);
+}
+
+const ENDED_LATELY_MS = 3_600_000;
+
+/** A session may end without its app: elsewhere, by a ban, by age. Its push token goes with it, at the signal and each minute. */
+export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<void> {
+  await deleteEndedInstalls(database(env), settings(env).OPERATOR, new Date(now.getTime() - ENDED_LATELY_MS));
 }

@@ -1,4 +1,5 @@
-import { and, eq } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
+import { sessions } from "#identity/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
 
@@ -59,4 +60,15 @@ export function deleteInstall(db: Db, operator: string, sessionId: string) {
 
 export function deleteInstallsOf(db: Db, operator: string, accountId: string) {
   return db.delete(appInstalls).where(and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountId)));
+}
+
+/** Installs whose sessions ended after `since`. */
+export function deleteEndedInstalls(db: Db, operator: string, since: Date) {
+  return db.delete(appInstalls).where(
+    and(
+      eq(appInstalls.operator, operator),
+      sql`${appInstalls.sessionId} IN (SELECT ${sessions.id} FROM ${sessions}
+        WHERE ${sessions.operator} = ${operator} AND ${sessions.endedAt} > ${since.getTime()})`,
+    ),
+  );
 }

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { flag, instant, operator } from "#platform/db.ts";
 
@@ -34,6 +35,7 @@ export const appInstalls = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.sessionId] }),
     index("app_installs_account").on(t.operator, t.accountId),
+    index("app_installs_push").on(t.operator, t.pushToken).where(sql`push_token IS NOT NULL`),
   ],
 );
 

@@ -2,7 +2,8 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { settings } from "#env.ts";
 import { nameOf, renameAccount } from "#identity/accounts.ts";
-import { confirmCall, confirmCode, requestCode, type SignedIn } from "#identity/login.ts";
+import { confirmCall } from "#identity/calls.ts";
+import { confirmCode, requestCode, type SignedIn } from "#identity/login.ts";
 import { endSession, listSessions } from "#identity/sessions.ts";
 import { AppError } from "#platform/errors.ts";
 import { after, body } from "#platform/http.ts";
@@ -55,10 +56,8 @@ const Token = z.object({ accessToken: z.string(), names: Names });
 user.post("/confirmCode", describe("Exchange my code for a token", Token, open), body(Code), async (c) => {
   const { userPhone, smsCode, deviceToken, name, patronymic } = c.req.valid("json");
   const client = clientOf(c, deviceToken ?? undefined);
-  const signed = await confirmCode(c.env, { phone: userPhone, code: smsCode, client }, after(c));
-  // Some apps say the name with the code; it is taken only from somebody who has none yet.
-  if (name && signed.account.name === null) await renameAccount(c.env, signed.account.id, name, patronymic ?? null);
-  return ok(c, tokenView(signed, name));
+  const said = name ? { name, patronymic: patronymic ?? null } : undefined;
+  return ok(c, tokenView(await confirmCode(c.env, { phone: userPhone, code: smsCode, client, name: said }, after(c))));
 });
 
 const Caller = z.object({ userPhone: PhoneText, deviceToken: z.string().max(256).nullish() });
@@ -71,9 +70,9 @@ user.post("/checkPhone", describe("Has my call come in?", Token, open), body(Cal
 });
 
 // Android stays on the code screen unless `names` is an object; neither app takes null for a name.
-const tokenView = ({ token, account }: SignedIn, name?: string | null) => ({
+const tokenView = ({ token, account }: SignedIn) => ({
   accessToken: token,
-  names: { name: account.name ?? name ?? "", patronymic: account.patronymic ?? "" },
+  names: { name: account.name ?? "", patronymic: account.patronymic ?? "" },
 });
 
 user.post("/ping", describe("Is my token good?"), signedIn("edge"), (c) => done(c));
@@ -95,7 +94,7 @@ const Version = z.object({
 });
 const VersionVerdict = z.enum(["none", "upgrade", "force_upgrade"]);
 
-user.post("/appVersion", describe("Must I upgrade?", VersionVerdict), signedIn("edge"), body(Version), async (c) => {
+user.post("/appVersion", describe("Must I upgrade?", VersionVerdict), signedIn("strict"), body(Version), async (c) => {
   const { platform, version, manufacturer, model, osVer } = c.req.valid("json");
   const device = manufacturer && model && osVer ? { manufacturer, model, osVer } : {};
   return ok(c, await noteVersion(c.env, c.var.resident, { platform, version, ...device }));

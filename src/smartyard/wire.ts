@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import type { Client } from "#identity/login.ts";
+import type { Client } from "#identity/proof.ts";
 import { clientAddress } from "#platform/http.ts";
 
 // How the apps write ids, switches and themselves (smartyard-clients §1.2–1.3, §2).
@@ -16,7 +16,10 @@ export const Id = z
   ])
   .pipe(z.number().int().min(0).max(Number.MAX_SAFE_INTEGER));
 
-const optionalId = Id.nullish().transform((id) => id ?? undefined);
+const optionalId = z
+  .union([Id, z.literal("")])
+  .nullish()
+  .transform((id) => (id === "" ? undefined : (id ?? undefined)));
 
 /** A flat, which older apps call flatId and newer ones houseId: one number, the contract's uid. */
 export const AnyHome = z

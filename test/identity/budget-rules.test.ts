@@ -4,11 +4,12 @@ import { settings } from "#env.ts";
 import {
   type BudgetKind,
   emptyBudget,
+  forgiveGuess,
   isForgotten,
   mayGuess,
   mayTake,
   note,
-  noteFailure,
+  noteGuess,
 } from "#identity/budget-rules.ts";
 import { prefixOf } from "#identity/budgets.ts";
 
@@ -76,6 +77,24 @@ test("yesterday's usual raises today's cap of the operator", () => {
   expect(exhaust("operator", state, 2 * DAY).sent).toBe(60);
 });
 
+test("a request whose clock is behind does not undo what others have counted", () => {
+  const step = 600_000;
+  let state = emptyBudget();
+  for (let i = 0; i < 50; i++) state = note(state, { sent: 1 }, step - 1000);
+  state = note(state, { sent: 1 }, step + 10);
+  state = note(state, { sent: 1 }, step - 5);
+  expect(state.steps.map(({ at, sent }) => [at, sent])).toEqual([
+    [0, 51],
+    [step, 1],
+  ]);
+});
+
+test("a guess that was right is given back", () => {
+  const state = forgiveGuess(noteGuess(emptyBudget(), limits, 7), 7);
+  expect(state.failures).toEqual([]);
+  expect(forgiveGuess(state, 7)).toBe(state);
+});
+
 test("an alarm comes before the operator's cap", () => {
   let state = emptyBudget();
   for (let i = 0; i < 2; i++) state = note(state, { sent: 1 }, 0);
@@ -84,7 +103,7 @@ test("an alarm comes before the operator's cap", () => {
 
 test("an address that guesses wrong too often guesses no more that day", () => {
   let state = emptyBudget();
-  for (let i = 0; i < 4; i++) state = noteFailure(state, limits, 0);
+  for (let i = 0; i < 4; i++) state = noteGuess(state, limits, 0);
   expect(mayGuess(state, limits, HOUR)).toBe(false);
   expect(mayGuess(state, limits, DAY + 1)).toBe(true);
 });

@@ -1,16 +1,7 @@
 import { expect, test } from "vitest";
-import {
-  type Challenge,
-  type CodePolicy,
-  type CodeState,
-  emptyState,
-  guess,
-  maySend,
-  noteCall,
-  noteSend,
-  prune,
-  redeemCall,
-} from "#identity/code-rules.ts";
+import { type Challenge, type CodePolicy, type CodeState, emptyState, prune } from "#identity/code-state.ts";
+import { guess, noteCall, redeemCall } from "#identity/guess-rules.ts";
+import { maySend, noteSend, withdrawSend } from "#identity/send-rules.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -22,6 +13,7 @@ const policy: CodePolicy = {
 const challenge = (id: string, now: number): Challenge => ({
   id,
   mac: `mac of ${id}`,
+  issuedAt: now,
   expiresAt: now + policy.lifeMs,
   tries: 0,
 });
@@ -40,8 +32,8 @@ function history() {
       if (verdict.allowed) state = noteSend(state, verdict.pool, challenge(`c${now}`, now), now);
       return verdict;
     },
-    guess(matches: () => boolean, now: number, install?: string) {
-      const decided = guess(state, policy, install, matches, now);
+    guess(matches: (challenge: Challenge) => boolean, now: number, install?: string) {
+      const decided = guess(state, policy, { install }, matches, now);
       state = decided.state;
       return decided.verdict;
     },
@@ -138,18 +130,89 @@ test("a stranger's request does not kill the code of a known install", () => {
   expect(phone.guess(right, MINUTE + 30, "own phone")).toEqual({ ok: true });
 });
 
+const awaiting = (over: Partial<Challenge> = {}): Challenge => ({
+  ...{ id: "c", number: "88001", client: "mine", issuedAt: 10_000, expiresAt: 130_000, tries: 0 },
+  ...over,
+});
+
 test("an awaited call is redeemed once, by the client that asked, for the number it was given", () => {
-  const awaited: Challenge = { id: "c", number: "88001", client: "mine", expiresAt: 1000, tries: 0 };
-  const state = noteSend(emptyState(), "open", awaited, 0);
-  expect(noteCall(state, "88002", 1).seen).toBe(false);
-  expect(redeemCall(state, "mine", undefined, 1).ok).toBe(false);
-  const called = noteCall(state, "88001", 1);
+  const state = noteSend(emptyState(), "open", awaiting(), 10_000);
+  expect(noteCall(state, "88002", 11_000, 11_000).seen).toBe(false);
+  expect(redeemCall(state, "mine", undefined, 11_000).ok).toBe(false);
+  const called = noteCall(state, "88001", 11_000, 11_000);
   expect(called.seen).toBe(true);
-  expect(redeemCall(called.state, "theirs", undefined, 2).ok).toBe(false);
-  const redeemed = redeemCall(called.state, "mine", undefined, 2);
+  expect(redeemCall(called.state, "theirs", undefined, 12_000).ok).toBe(false);
+  const redeemed = redeemCall(called.state, "mine", undefined, 12_000);
   expect(redeemed.ok).toBe(true);
-  expect(redeemCall(redeemed.state, "mine", undefined, 3).ok).toBe(false);
-  expect(redeemCall(called.state, "mine", undefined, 1000).ok).toBe(false);
+  expect(redeemCall(redeemed.state, "mine", undefined, 13_000).ok).toBe(false);
+  expect(redeemCall(called.state, "mine", undefined, 130_000).ok).toBe(false);
+});
+
+test("a repeated report of a call does not serve whoever asked next", () => {
+  const asked = noteSend(emptyState(), "open", awaiting(), 10_000);
+  const called = noteCall(asked, "88001", 11_000, 11_000);
+  const { state: after } = redeemCall(called.state, "mine", undefined, 12_000);
+  const thief = noteSend(after, "open", awaiting({ id: "t", client: "thief", issuedAt: 13_000 }), 13_000);
+  expect(noteCall(thief, "88001", 11_000, 14_000).seen).toBe(false);
+});
+
+test("a call that was made before it was asked for serves nobody", () => {
+  const state = noteSend(emptyState(), "open", awaiting(), 10_000);
+  expect(noteCall(state, "88001", 7_000, 11_000).seen).toBe(false);
+});
+
+test("while a call is awaited nothing takes its place, neither another call nor a code", () => {
+  const state = noteSend(emptyState(), "open", awaiting(), 10_000);
+  expect(maySend(state, policy, undefined, 129_000)).toEqual({ allowed: false, reason: "gap", retryAfter: 1 });
+  expect(maySend(state, policy, undefined, 130_000)).toMatchObject({ allowed: true });
+});
+
+test("a known install does not get two codes within a gap, and its newest one is good", () => {
+  const phone = history();
+  phone.send(0, "own");
+  phone.guess(right, 1, "own");
+  const start = 10 * MINUTE;
+  expect([0, 0, 0, 1].map((ms) => phone.send(start + ms, "own").allowed)).toEqual([true, false, false, false]);
+  // The reserve of three, then the open quota.
+  const sent = [1, 2, 4, 6].map((minutes) => phone.send(start + minutes * MINUTE, "own"));
+  expect(sent.map((verdict) => verdict.allowed && verdict.pool)).toEqual(["known", "known", "open", "open"]);
+  const newest = (challenge: Challenge) => challenge.id === `c${start + 6 * MINUTE}`;
+  expect(phone.guess(newest, start + 6 * MINUTE + 1, "own")).toEqual({ ok: true });
+});
+
+test("a guess at two codes is one try at each, so a second code brings no more tries", () => {
+  const phone = history();
+  phone.send(0, "own");
+  phone.guess(right, 1, "own");
+  phone.send(10 * MINUTE, "own");
+  phone.send(11 * MINUTE);
+  const verdicts = [1, 2, 3, 4].map((ms) => phone.guess(wrong, 11 * MINUTE + ms, "own"));
+  expect(verdicts.map((verdict) => !verdict.ok && verdict.reason)).toEqual(["wrong", "wrong", "wrong", "exhausted"]);
+});
+
+test("a send that was taken back leaves the code before it as it was", () => {
+  let state = noteSend(emptyState(), "open", challenge("first", 0), 0);
+  state = noteSend(state, "open", challenge("second", MINUTE), MINUTE);
+  state = withdrawSend(state, "second");
+  expect(state.open).toMatchObject({ challenge: { id: "first" }, sends: [0], streak: 1 });
+  expect(guess(state, policy, {}, ({ id }) => id === "first", MINUTE + 1).verdict).toEqual({ ok: true });
+});
+
+test("an address that nobody trusts any more guesses only for installs that the phone knows", () => {
+  let state = noteSend({ ...emptyState(), installs: { own: 0 } }, "open", challenge("c", 0), 0);
+  const tried = guess(state, policy, { install: "other", isTrusted: false }, right, 1);
+  expect(tried.verdict).toMatchObject({ ok: false, reason: "failures" });
+  state = tried.state;
+  expect(guess(state, policy, { install: "own", isTrusted: false }, right, 1).verdict).toEqual({ ok: true });
+});
+
+test("the lock of a hundred failures spares the owner's own install, and a call from the phone lifts it", () => {
+  const locked: CodeState = { ...emptyState(), installs: { own: 0 }, failuresInARow: 100, lastFailureAt: 0 };
+  expect(maySend(locked, policy, "own", 1)).toMatchObject({ allowed: true });
+  const asked = noteSend(locked, "known", awaiting(), 10_000);
+  const { state } = redeemCall(noteCall(asked, "88001", 11_000, 11_000).state, "mine", undefined, 12_000);
+  expect(state.failuresInARow).toBe(0);
+  expect(prune(locked, 366 * DAY)).toBeUndefined();
 });
 
 test("a number is forgotten once nothing about it counts any more", () => {

@@ -1,7 +1,15 @@
 import { env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { banAccount, unbanAccount } from "#identity/accounts.ts";
-import { endAllSessions, endSession, entomb, listSessions, openSession, sessionOf } from "#identity/sessions.ts";
+import {
+  endAllSessions,
+  endSession,
+  entomb,
+  listSessions,
+  openSession,
+  repairTombstones,
+  sessionOf,
+} from "#identity/sessions.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { aPhone, aResident, envWith, mobile } from "../support/world.ts";
 
@@ -54,6 +62,30 @@ test("a token that KV has not heard of yet is good", async () => {
   expect(await now(aFarEdge(), token, "edge")).toMatchObject({ account });
 });
 
+test("a session that ends while it is being remembered is not remembered", async () => {
+  const { token, account, id } = await aResident();
+  const later: (() => Promise<unknown>)[] = [];
+  expect(await sessionOf(env, token, "edge", (work) => later.push(work))).toBeDefined();
+  await endSession(env, account, id, "test");
+  for (const work of later) await work();
+  expect(await now(env, token, "edge")).toBeUndefined();
+});
+
+test("a session whose tombstone and signal were both lost is refused within the minute's cron, or after ten minutes", async () => {
+  const { token, account, id } = await aResident();
+  await now(env, token, "edge");
+  const lost = envWith({
+    TOKENS: { get: env.TOKENS.get.bind(env.TOKENS), put: () => Promise.reject(new Error("KV PUT failed: 429")) },
+    SIGNALS: { send: () => Promise.reject(new Error("queue is away")) },
+  });
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  await endSession(lost, account, id, "test");
+  expect(await now(env, token, "edge")).toBeDefined();
+  expect(await now(env, token, "edge", new Date(Date.now() + 600_000))).toBeUndefined();
+  await repairTombstones(env);
+  expect(await now(env, token, "edge")).toBeUndefined();
+});
+
 test("garbage is refused without a look anywhere", async () => {
   const nothing = envWith({ DB: undefined, TOKENS: undefined });
   for (const token of ["", "x", "null", "6F1D2C1E-0F0B-4A51-9D0A-3C2B7A1E5F9", "'; --"])
@@ -66,8 +98,8 @@ test("a session expires unless it is used, and lives on while it is", async () =
   await now(env, token, "edge");
   expect(await now(env, token, "edge", day(300))).toBeDefined();
   expect(await now(env, token, "strict", day(500))).toBeDefined();
-  expect(await now(env, token, "strict", day(700))).toBeUndefined();
-  expect(await now(env, token, "edge", day(700))).toBeUndefined();
+  expect(await now(env, token, "strict", day(900))).toBeUndefined();
+  expect(await now(env, token, "edge", day(900))).toBeUndefined();
 });
 
 test("a person has many devices, lists them, and signs one or all others out", async () => {

@@ -8,6 +8,7 @@ import { envWith } from "../support/world.ts";
 test.each([
   ["a log transport in production", { ENVIRONMENT: "production", SMS_TRANSPORT: "log" }, "SMS_TRANSPORT"],
   ["Kannel without its URL", { KANNEL_URL: "" }, "KANNEL_URL"],
+  ["production without a public URL", { ENVIRONMENT: "production", PUBLIC_URL: "" }, "PUBLIC_URL"],
   ["a zone that is none", { TIME_ZONE: "Europe/Tula" }, "TIME_ZONE"],
   ["limits that are not JSON", { LIMITS: "{" }, "LIMITS"],
   ["a limit above its ceiling", { LIMITS: '{"shortTries":50}' }, "LIMITS.shortTries"],

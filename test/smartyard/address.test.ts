@@ -54,6 +54,17 @@ test.each(["address/getAddressList", "address/getSettingsList"])(
   },
 );
 
+test("a resident of twenty contracts has settings made for each", async () => {
+  const phone = aPhone();
+  const { token } = await aResident({ phone });
+  const uids = await Promise.all(Array.from({ length: 20 }, () => aContract({ phones: [phone] })));
+  await mobile("address/getSettingsList", {}, { token });
+  const made = await env.DB.prepare("SELECT count(*) AS n FROM homes WHERE uid IN (SELECT value FROM json_each(?))")
+    .bind(JSON.stringify(uids))
+    .first();
+  expect(made).toEqual({ n: 20 });
+});
+
 test("a door that is not paid for is shown with the reason, one that is not connected is not", async () => {
   const { token, uid } = await aNeighbour();
   await setContractState(uid, { state: 1 });
@@ -169,6 +180,22 @@ test("the apps' repeated presses open once, and a later one opens again", async 
   expect((await press()).status).toBe(204);
   vi.mocked(Date.now).mockRestore();
   expect(world.requests).toHaveLength(2);
+});
+
+test("a panel slower than the apps' patience is still called once", async () => {
+  const world = outside(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return new Response("ok");
+  });
+  const { token, lock } = await aNeighbour({ open: "http://127.0.0.1:8081/open" });
+  const press = () => mobile("address/openDoor", { domophoneId: lock }, { token });
+  const first = press();
+  await vi.waitFor(() => expect(world.requests).toHaveLength(1));
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + 4_000);
+  const second = press();
+  expect([(await first).status, (await second).status]).toEqual([204, 204]);
+  vi.mocked(Date.now).mockRestore();
+  expect(world.requests).toHaveLength(1);
 });
 
 test("a neighbour's press within the same seconds is a press of its own", async () => {

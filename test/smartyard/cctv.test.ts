@@ -175,6 +175,18 @@ test.each(["cctv/all", "cctv/allTree", "cctv/camMap"])("%s of somebody without c
   expect((await mobile(method, undefined, { token })).status).toBe(204);
 });
 
+test("more cameras than a token can name come with several, each of which opens its own", async () => {
+  const phone = aPhone();
+  const { token } = await aResident({ phone });
+  const { uid } = await aHome({ phones: [phone], cameras: 450 });
+  const cameras = await list(await mobile("cctv/all", { houseId: uid }, { token }));
+  expect(new Set(cameras.map((camera) => camera.token)).size).toBe(3);
+  for (const camera of [cameras[0]!, cameras[300]!, cameras[449]!]) {
+    expect(camera.token.length).toBeLessThan(2_500);
+    expect((await play(camera.url.split("/").at(-1)!, camera.token)).status).toBe(200);
+  }
+});
+
 test("a camera that is switched off is not there", async () => {
   const phone = aPhone();
   const { token } = await aResident({ phone });

@@ -123,6 +123,37 @@ test("the store's reviewer signs in with the fixed code, as often as needed, and
   expect(world.requests).toEqual([]);
 });
 
+test("the reviewer's fixed code opens no other number that ends in the same digits", async () => {
+  outside();
+  const reviewer = envWith({ TEST_USER: "79161230001", TEST_PASS: "9876", SMS_COUNTRIES: "RU,IN" });
+  await mobile("user/requestCode", { userPhone: "+919161230001" }, { env: reviewer });
+  const signed = await mobile("user/confirmCode", { userPhone: "+919161230001", smsCode: "9876" }, { env: reviewer });
+  expect([403, 404]).toContain(signed.status);
+});
+
+test("a known install that presses twenty times at once gets one SMS", async () => {
+  const world = outside();
+  const phone = aPhone();
+  const own = { headers: { "x-system-info": "iOS, 18, Ann's phone, iPhone" } };
+  await mobile("user/requestCode", { userPhone: phone }, own);
+  await mobile("user/confirmCode", { userPhone: phone, smsCode: await world.codeFor(phone) }, own);
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => mobile("user/requestCode", { userPhone: phone }, own)),
+  );
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  await vi.waitFor(() => expect(world.smsTo(phone)).toHaveLength(2));
+});
+
+test("a stranger with the same app elsewhere does not get the session of an awaited call", async () => {
+  const phone = aPhone();
+  const at = (ip: string) => ({ env: calling, headers: { ...android, "cf-connecting-ip": ip } });
+  const asked = await mobile("user/requestCode", { userPhone: phone }, at("203.0.113.7"));
+  const { data } = await asked.json<{ data: { confirmationNumbers: [string] } }>();
+  await report(`+${phone}`, data.confirmationNumbers[0]);
+  expect((await mobile("user/checkPhone", { userPhone: phone }, at("198.51.100.7"))).status).toBe(401);
+  expect((await mobile("user/checkPhone", { userPhone: phone }, at("203.0.113.99"))).status).toBe(200);
+});
+
 test("without the settings the reviewer's phone is no phone", async () => {
   expect((await mobile("user/requestCode", { userPhone: "81234567890" })).status).toBe(422);
 });

@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { forgetEndedInstalls } from "#smartyard/installs.ts";
 import { aHome, aPhone, aResident, call, envWith, mobile } from "../support/world.ts";
 
 const PROTECTED = [
@@ -214,6 +215,15 @@ test("a push token belongs to the install that told it last, and leaves with it"
     (await mobile("user/registerPushToken", { platform: "web", pushToken: "" }, { token: two.token })).status,
   ).toBe(204);
   expect(await mine(two.token)).toEqual({ pushToken: "", voipToken: "off" });
+});
+
+test("a device that is signed out elsewhere loses its push token", async () => {
+  const phone = aPhone();
+  const [one, two] = [await aResident({ phone }), await aResident({ phone })];
+  await mobile("user/registerPushToken", { platform: "android", pushToken: `token-${two.id}` }, { token: two.token });
+  await mobile("user/endSession", { id: two.id }, { token: one.token });
+  await forgetEndedInstalls(env);
+  expect(await env.DB.prepare("SELECT * FROM app_installs WHERE session_id = ?").bind(two.id).first()).toBeNull();
 });
 
 test("options come with the zone of every date, and with what the operator set", async () => {

@@ -1,0 +1,112 @@
+import {
+  type Challenge,
+  type CodePolicy,
+  type CodeState,
+  DAY,
+  HOUR,
+  isKnown,
+  isLive,
+  isLocked,
+  noteSuccess,
+  POOLS,
+  type Pool,
+  type PoolName,
+  within,
+} from "./code-state.ts";
+
+export type GuessVerdict =
+  | { ok: true }
+  | { ok: false; reason: "none" | "wrong" | "exhausted" | "failures" | "locked"; triesLeft: number };
+
+/** Who guesses. `isTrusted` is false for an address that has guessed wrong too often: then only a known install may. */
+export interface Guesser {
+  install?: string | undefined;
+  isTrusted?: boolean | undefined;
+}
+
+/**
+ * Decides one guess. `matches` compares in constant time; it is asked only if the guess counts. A known install may have two
+ * codes, its own and one that was sent when its reserve was spent: a guess is one try at both.
+ */
+export function guess(
+  state: CodeState,
+  policy: CodePolicy,
+  { install, isTrusted = true }: Guesser,
+  matches: (challenge: Challenge) => boolean,
+  now: number,
+): { verdict: GuessVerdict; state: CodeState } {
+  const refusal = (reason: Exclude<GuessVerdict, { ok: true }>["reason"]) => ({
+    verdict: { ok: false, reason, triesLeft: 0 } as const,
+    state,
+  });
+  const knows = isKnown(state, install, now);
+  if (!knows && isLocked(state, policy)) return refusal("locked");
+  if (!knows && !isTrusted) return refusal("failures");
+
+  const live = POOLS.filter((name) => (knows || name === "open") && isCode(state[name].challenge, now));
+  if (live.length === 0) return refusal("none");
+  const fresh = live.filter((name) => state[name].challenge!.tries < policy.tries);
+  if (fresh.length === 0) return refusal("exhausted");
+  const usable = fresh.filter((name) => !hasFailedTooOften(state[name], name, policy, now));
+  if (usable.length === 0) return refusal("failures");
+
+  const hit = usable.find((name) => matches(state[name].challenge!));
+  if (hit) return { verdict: { ok: true }, state: noteSuccess(state, hit, install, now) };
+  const failed = Object.fromEntries(usable.map((name) => [name, noteFailure(state[name], now)]));
+  const triesLeft = policy.tries - Math.min(...usable.map((name) => state[name].challenge!.tries)) - 1;
+  const next = { ...state, ...failed, failuresInARow: state.failuresInARow + 1, lastFailureAt: now };
+  return { verdict: { ok: false, reason: "wrong", triesLeft }, state: next };
+}
+
+const isCode = (challenge: Challenge | undefined, now: number) => isLive(challenge, now) && challenge.mac !== undefined;
+
+function hasFailedTooOften({ failures }: Pool, name: PoolName, policy: CodePolicy, now: number): boolean {
+  if (name === "known") return within(failures, DAY, now).length >= policy.reserve.triesPerDay;
+  return (
+    within(failures, DAY, now).length >= policy.failuresPerDay ||
+    within(failures, HOUR, now).length >= policy.failuresPerHour
+  );
+}
+
+const noteFailure = (pool: Pool, now: number): Pool => ({
+  ...pool,
+  challenge: { ...pool.challenge!, tries: pool.challenge!.tries + 1 },
+  failures: [...within(pool.failures, DAY, now), now],
+});
+
+const CLOCK_TOLERANCE_MS = 2_000;
+
+/**
+ * Notes that the phone called one of our numbers at `at`. Only a challenge that waited for that number by then is served, and
+ * each report once: a repeated one must not serve whoever asked next.
+ */
+export function noteCall(
+  state: CodeState,
+  number: string | undefined,
+  at: number,
+  now: number,
+): { seen: boolean; state: CodeState } {
+  if (at <= state.lastCallAt) return { seen: false, state };
+  const pool = POOLS.find((name) => {
+    const challenge = state[name].challenge;
+    if (!isLive(challenge, now) || challenge.number === undefined) return false;
+    return (number === undefined || challenge.number === number) && at >= challenge.issuedAt - CLOCK_TOLERANCE_MS;
+  });
+  if (!pool) return { seen: false, state };
+  const challenge = { ...state[pool].challenge!, called: true };
+  return { seen: true, state: { ...state, lastCallAt: at, [pool]: { ...state[pool], challenge } } };
+}
+
+/** Redeems a call that was seen, once, for the client that asked for it. */
+export function redeemCall(
+  state: CodeState,
+  client: string,
+  install: string | undefined,
+  now: number,
+): { ok: boolean; state: CodeState } {
+  const pool = POOLS.find((name) => {
+    const challenge = state[name].challenge;
+    return isLive(challenge, now) && challenge.called === true && challenge.client === client;
+  });
+  return pool ? { ok: true, state: noteSuccess(state, pool, install, now) } : { ok: false, state };
+}
