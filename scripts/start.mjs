@@ -57,12 +57,17 @@ async function ready() {
   while (Date.now() < deadline) {
     const answer = await fetch(`${url}/health`).catch(() => undefined);
     if (answer?.ok) return;
+    if (answer) await giveUp(`/health answers ${answer.status}: ${await answer.text()}`);
     await sleep(100);
   }
+  await giveUp(`/health did not answer within ${READY_WITHIN_MS / 1000} s`);
+}
+
+function giveUp(problem) {
   server.speak({ withPast: true });
-  console.error(`${url}/health did not answer within ${READY_WITHIN_MS / 1000} s`);
+  console.error(`\n${problem}\n`);
   server.stop("SIGTERM");
-  await new Promise(() => {}); // the end of the server is the end of this process
+  return new Promise(() => {}); // the end of the server is the end of this process
 }
 
 // The local runtime fires no cron triggers. They come more often here than Cloudflare's once a minute, because

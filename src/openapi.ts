@@ -11,9 +11,17 @@ export const describeApp = (app: Hono<AppEnv>) =>
         version: "0.1.0",
         description: "The backend of a smart-intercom, CCTV and smart-home operator.",
       },
-      tags: [{ name: "smartyard", description: "Always POST, always JSON, always `{ code, name, message, data }`." }],
+      tags: [
+        { name: "smartyard", description: "Always POST, always JSON, always `{ code, name, message, data }`." },
+        { name: "inventory", description: "Always POST; JSON or an empty text. For billing and CRM." },
+      ],
       components: {
         securitySchemes: {
+          integration: {
+            type: "http",
+            scheme: "bearer",
+            description: "INTEGRATION_TOKEN, also taken as the password of Basic.",
+          },
           resident: {
             type: "http",
             scheme: "bearer",

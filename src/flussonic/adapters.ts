@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Ask, type Forward, fieldsOf } from "./ask.ts";
+import { type Ask, type Forward, fieldOf } from "./ask.ts";
 
 // Other media servers ask the same question in other words. Each becomes an `Ask`, and, for PROXYFL, the
 // call that Flussonic would have made.
@@ -14,7 +14,7 @@ interface Question {
  * (https://github.com/arut/nginx-rtmp-module/wiki/Directives#notify). The player's own `?token=` comes last.
  */
 export function rtmpQuestion(event: string, form: string): Question {
-  const { name = "", token = "", call, addr = "" } = fieldsOf(form);
+  const [name = "", token = "", call, addr = ""] = ["name", "token", "call", "addr"].map((key) => fieldOf(form, key));
   // on_update comes for both sides and says which it is; what does not say so must not go on sending.
   const publish = event === "on_play" ? false : !(event === "on_update" && (call === "update_play" || call === "play"));
   return question({ name, token, publish }, { ip: addr, proto: "rtmp" });
@@ -34,12 +34,14 @@ const MediaMtxCall = z.object({
 export function mediaMtxQuestion(text: string): Question | undefined {
   const { success, data } = MediaMtxCall.safeParse(jsonOf(text));
   if (!success || !["read", "playback", "publish"].includes(data.action)) return undefined;
-  const { token: inQuery, start = "" } = fieldsOf(data.query);
   const ask = {
     name: data.path,
-    token: data.token || inQuery || data.password,
+    token: data.token || fieldOf(data.query, "token") || data.password,
     publish: data.action === "publish",
-    piece: data.action === "playback" ? { from: Date.parse(start) / 1000, to: Infinity } : undefined,
+    piece:
+      data.action === "playback"
+        ? { from: Date.parse(fieldOf(data.query, "start") ?? "") / 1000, to: Infinity }
+        : undefined,
   };
   return question(ask, { ip: data.ip, proto: data.protocol });
 }

@@ -3,16 +3,16 @@
 
 /** May this token play, or send, this stream? */
 export interface Ask {
-  name: string;
+  readonly name: string;
   /** Empty when there is none. */
-  token: string;
-  publish: boolean;
+  readonly token: string;
+  readonly publish: boolean;
   /** Whether the session plays the archive; undefined from a server that does not say. */
-  dvr: boolean | undefined;
+  readonly dvr: boolean | undefined;
   /** The piece of the archive that an old server names. */
-  piece: Piece | undefined;
+  readonly piece: Piece | undefined;
   /** The protocol is mp4: a download, or a still. */
-  mp4: boolean;
+  readonly mp4: boolean;
 }
 
 /** In s since 1970. NaN for a beginning that is not named: it is then neither early enough nor too early. */
@@ -28,15 +28,6 @@ export interface Forward {
   body?: string;
 }
 
-interface Fields {
-  name?: string | undefined;
-  token?: string | undefined;
-  proto?: string | undefined;
-  type?: string | undefined;
-  dvr?: string | undefined;
-  media_request?: string | undefined;
-}
-
 /** The query of a URL, without the question mark and as it was sent. */
 export function queryOf(url: string): string {
   const start = url.indexOf("?");
@@ -45,52 +36,21 @@ export function queryOf(url: string): string {
   return end < 0 ? url.slice(start + 1) : url.slice(start + 1, end);
 }
 
-/** A GET: somebody wants to watch. Parsed by hand, because this runs for every viewer every minute. */
-export function playAsk(query: string, now = Date.now()): Ask {
-  return askOf(fieldsOf(query), false, now);
-}
-
 /**
- * A POST: Flussonic's on_publish, or on_play from a server that prefers it. Protocols that can only play
- * count as playing; whatever else is asked by POST is publishing, which no viewer's token allows.
+ * The first value of a name in a query or a form: nothing that a player appends can overrule the server. Searched
+ * for and not split, because this runs for every viewer every minute, and few of a call's fields are ever looked at.
  */
-export function postedAsk(text: string, now = Date.now()): Ask {
-  const fields = jsonFields(text);
-  return askOf(fields, !PLAY_ONLY.has(fields.proto ?? fields.type ?? ""), now);
-}
-
-const PLAY_ONLY = new Set(
-  "hls llhls cmaf dash mss mseld m4s m4f mp4 jpeg mjpeg player api json_manifest tshttp".split(" "),
-);
-
-function askOf({ name = "", token = "", proto, type, dvr, media_request }: Fields, publish: boolean, now: number): Ask {
-  return {
-    name,
-    token,
-    publish,
-    dvr: dvr === undefined ? undefined : dvr !== "false" && dvr !== "0",
-    piece: media_request === undefined ? undefined : pieceOf(media_request, now),
-    mp4: (proto ?? type) === "mp4",
-  };
-}
-
-/** The first of repeated values counts, so that nothing a player appends can overrule the server. */
-export function fieldsOf(query: string): Fields & Record<string, string | undefined> {
-  const fields: Fields & Record<string, string | undefined> = {};
-  for (let start = 0; start < query.length; ) {
-    let end = query.indexOf("&", start);
-    if (end < 0) end = query.length;
-    const equals = query.indexOf("=", start);
-    if (equals >= 0 && equals < end) {
-      const key = query.slice(start, equals);
-      if (KEYS.has(key)) fields[key] ??= decoded(query.slice(equals + 1, end));
-    }
-    start = end + 1;
+export function fieldOf(query: string, name: string): string | undefined {
+  const key = `${name}=`;
+  let start = 0;
+  if (!query.startsWith(key)) {
+    const found = query.indexOf(`&${key}`);
+    if (found < 0) return undefined;
+    start = found + 1;
   }
-  return fields;
+  const end = query.indexOf("&", start);
+  return decoded(query.slice(start + key.length, end < 0 ? undefined : end));
 }
-
-const KEYS = new Set("name token proto type dvr media_request call addr app start".split(" "));
 
 // What cannot be decoded stays as it is, and is no stream's name.
 function decoded(text: string): string {
@@ -102,23 +62,64 @@ function decoded(text: string): string {
   }
 }
 
-function jsonFields(text: string): Fields {
-  let value: unknown;
+/** A GET: somebody wants to watch. */
+export const playAsk = (query: string): Ask => new FlussonicAsk((name) => fieldOf(query, name), false);
+
+/**
+ * A POST: Flussonic's on_publish, or on_play from a server that prefers it. Protocols that can only play
+ * count as playing; whatever else is asked by POST is publishing, which no viewer's token allows.
+ */
+export function postedAsk(text: string): Ask {
+  const fields = fieldsOf(text);
+  const field = (name: string) => {
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    return typeof value === "string" || typeof value === "boolean" ? String(value) : undefined;
+  };
+  return new FlussonicAsk(field, !PLAY_ONLY.has(field("proto") ?? field("type") ?? ""));
+}
+
+const PLAY_ONLY = new Set(
+  "hls llhls cmaf dash mss mseld m4s m4f mp4 jpeg mjpeg player api json_manifest tshttp".split(" "),
+);
+
+function fieldsOf(text: string): Record<string, unknown> {
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
   }
-  if (typeof value !== "object" || value === null) return {};
-  const told = value as Record<string, unknown>;
-  const field = (key: string) => {
-    const found = Object.hasOwn(told, key) ? told[key] : undefined;
-    return typeof found === "string" || typeof found === "boolean" ? String(found) : undefined;
-  };
-  return {
-    ...{ name: field("name"), token: field("token"), proto: field("proto"), type: field("type") },
-    ...{ dvr: field("dvr"), media_request: field("media_request") },
-  };
+}
+
+type Field = (name: string) => string | undefined;
+
+/** What is not always looked at is read only then. */
+class FlussonicAsk implements Ask {
+  readonly name: string;
+  readonly token: string;
+  readonly publish: boolean;
+  readonly #field: Field;
+
+  constructor(field: Field, publish: boolean) {
+    this.name = field("name") ?? "";
+    this.token = field("token") ?? "";
+    this.publish = publish;
+    this.#field = field;
+  }
+
+  get dvr(): boolean | undefined {
+    const dvr = this.#field("dvr");
+    return dvr === undefined ? undefined : dvr !== "false" && dvr !== "0";
+  }
+
+  get piece(): Piece | undefined {
+    const request = this.#field("media_request");
+    return request === undefined ? undefined : pieceOf(request, Date.now());
+  }
+
+  get mp4(): boolean {
+    return (this.#field("proto") ?? this.#field("type")) === "mp4";
+  }
 }
 
 /** `dvr_session-hls_playlist-FROM-SECONDS`, `dvr_handler-timeshift_abs-FROM`, `archive-FROM-now.mp4` … */

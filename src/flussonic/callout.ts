@@ -1,6 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import type { After } from "#platform/http.ts";
 import { logError } from "#platform/log.ts";
+import type { CameraGrant } from "#premises/camera-token-format.ts";
 import { depthOf, type KnownGrant, signedGrant } from "#premises/camera-tokens.ts";
 import { opaqueGrant } from "#premises/opaque-tokens.ts";
 import { isRevoked, type RevocationList, revocationList } from "#premises/revocations.ts";
@@ -15,9 +16,7 @@ export interface Range {
 
 export interface Permit {
   outcome: "allowed";
-  account: number;
-  /** Until then, ms, the token is good. */
-  until: number;
+  grant: CameraGrant;
   /** The parts of the archive that may be watched; undefined when the server is not to be told. */
   ranges: Range[] | undefined;
 }
@@ -97,9 +96,7 @@ function permitOf(grant: KnownGrant, ask: Ask, list: RevocationList, now: number
   return grant.window ? exportPermit(grant, grant.window, ask) : viewerPermit(grant, days, ask, now);
 }
 
-const allowed = ({ account, expiresAt }: KnownGrant, ranges?: Range[]): Permit => ({
-  ...{ outcome: "allowed", account, until: expiresAt, ranges },
-});
+const allowed = (grant: CameraGrant, ranges?: Range[]): Permit => ({ outcome: "allowed", grant, ranges });
 
 /** The archive as deep as record_days allows: told to a server that asks with `dvr`, checked here for an old one. */
 function viewerPermit(grant: KnownGrant, days: number, { dvr, piece }: Ask, now: number): Permit | undefined {

@@ -75,8 +75,9 @@ const textOf = async (c: Call) => new TextDecoder().decode(await c.req.arrayBuff
 
 // Not async: a promise would cost a warm callout as much as the decision itself.
 function reply(c: Call, ask: Ask, forward: Forward): Response | Promise<Response> {
-  const verdict = decide(c.env, ask, forward, background(c));
-  return verdict instanceof Promise ? verdict.then((late) => answer(c.env, late)) : answer(c.env, verdict);
+  const now = Date.now();
+  const verdict = decide(c.env, ask, forward, background(c), now);
+  return verdict instanceof Promise ? verdict.then((late) => answer(c.env, late, now)) : answer(c.env, verdict, now);
 }
 
 /** The request's waitUntil; without a request around it the work simply runs. */

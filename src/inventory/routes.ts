@@ -5,7 +5,9 @@ import { devices } from "./devices.ts";
 import { doors } from "./doors.ts";
 import { onError } from "./envelope.ts";
 import { keys } from "./keys.ts";
+import { people } from "./people.ts";
 import { rights } from "./rights.ts";
+import { streamTokens } from "./stream-tokens.ts";
 import { auth, requireToken } from "./token.ts";
 
 /** /bill/api/*: what the operator's billing and CRM manage. Always POST; smartyard-server §4.1. */
@@ -15,7 +17,7 @@ inventory.onError(onError);
 inventory.use(limitBody);
 mount(auth);
 inventory.use(requireToken);
-for (const group of [devices, doors, keys, rights, clients]) mount(group);
+for (const group of [devices, doors, keys, rights, clients, people, streamTokens]) mount(group);
 
 // The slash at the end is part of the contract's paths. Who forgets it is understood.
 function mount(calls: Hono<AppEnv>): void {

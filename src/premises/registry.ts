@@ -3,6 +3,7 @@ import { open, seal } from "#platform/crypto.ts";
 import { type Db, database, isDuplicate } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { announce } from "#platform/signals.ts";
+import { mintPublishToken } from "./camera-tokens.ts";
 import { type DeviceSecrets, resealSecrets, sealSecrets, secretsOf } from "./device-secrets.ts";
 import {
   deleteDeviceRow,
@@ -52,6 +53,13 @@ export async function listDevices(env: Env): Promise<OpenDevice[]> {
       ...(await secretsOf(env, { uuid: device.uuid, secrets })),
     })),
   );
+}
+
+/** A token with which the camera may send its stream to a media server. Throws `not_found` for what is no camera. */
+export async function publishTokenFor(env: Env, deviceId: number, lifeSeconds: number): Promise<string> {
+  const device = await deviceRow(database(env), settings(env).OPERATOR, deviceId);
+  if (!isCamera(device?.type)) throw new AppError("not_found", "There is no such camera");
+  return mintPublishToken(env, { stream: device!.uuid, lifeSeconds });
 }
 
 export function devicesAt(env: Env, address: string) {

@@ -1,12 +1,10 @@
-import { and, eq, gt, inArray, lt, max, sql } from "drizzle-orm";
+import { and, eq, gt, lt, max, sql } from "drizzle-orm";
 import { sessions } from "#identity/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { cameraGrants, cameraRevocations, type NewCameraGrant } from "./tables.ts";
 
 /** The session id under which tokens made elsewhere stand in camera_grants; their digest is the token's hash. */
 export const OPAQUE = "opaque";
-
-const subjectOf = (uid: number) => `c${uid}`;
 
 export function sessionsEndedSince(db: Db, operator: string, since: Date) {
   return db
@@ -31,24 +29,7 @@ export function lastOpaqueExpiry(db: Db, operator: string) {
     .where(and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, OPAQUE)));
 }
 
-/** When tokens that draw on any of these contracts (at most 90) were revoked last; null for never. */
-export function lastRevocation(db: Db, operator: string, uids: readonly number[]) {
-  return db
-    .select({ at: max(cameraRevocations.revokedAt) })
-    .from(cameraRevocations)
-    .where(and(eq(cameraRevocations.operator, operator), inArray(cameraRevocations.subject, uids.map(subjectOf))));
-}
-
-/** The token that the session has for this digest, if it was given one. */
-export function grantOf(db: Db, operator: string, sessionId: string, digest: string) {
-  return db
-    .select({ issuedAt: cameraGrants.issuedAt })
-    .from(cameraGrants)
-    .where(
-      and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, sessionId), eq(cameraGrants.digest, digest)),
-    );
-}
-
+/** A token that was handed out, from which the same one can be made again. */
 export function upsertGrant(db: Db, grant: NewCameraGrant) {
   const { issuedAt, expiresAt } = grant;
   return db
@@ -57,17 +38,6 @@ export function upsertGrant(db: Db, grant: NewCameraGrant) {
     .onConflictDoUpdate({
       target: [cameraGrants.operator, cameraGrants.sessionId, cameraGrants.digest],
       set: { issuedAt, expiresAt },
-    });
-}
-
-/** Every token that draws on the contract and was issued until `at` is refused. An earlier `at` never takes a later one back. */
-export function revokeContract(db: Db, operator: string, uid: number, at: Date) {
-  return db
-    .insert(cameraRevocations)
-    .values({ operator, subject: subjectOf(uid), revokedAt: at })
-    .onConflictDoUpdate({
-      target: [cameraRevocations.operator, cameraRevocations.subject],
-      set: { revokedAt: sql`max(${cameraRevocations.revokedAt}, excluded.revoked_at)` },
     });
 }
 

@@ -37,17 +37,22 @@ const REFRESH_AFTER_MS = 30_000;
 const WAIT_AFTER_MS = 60_000;
 const RETRY_AFTER_MS = 5_000;
 const LOAD_LIMIT_MS = 1_000;
+/** So long after its end a session may still have been given tokens, by an edge that had not heard of it. */
+const LATE_TOKENS_MS = 15 * 60_000;
 /** Without a new list for so long nothing can be decided. */
 const STALE_AFTER_MS = 10 * 60_000;
 
 const NOTHING: RevocationList = { at: 0, since: 0, sessions: new Map(), contracts: new Map(), opaqueUntil: 0 };
 
-/** True when the token was issued before its session ended, or before one of its contracts lost a right. */
+/**
+ * True when the token's session has ended, or one of its contracts lost a right after it was issued. A session that
+ * ended does not come back, so a token that was minted on a stale "yes" just after its end is refused as well.
+ */
 export function isRevoked(
   list: RevocationList,
   { session, contracts, issuedAt }: { session: string; contracts: readonly number[]; issuedAt: number },
 ): boolean {
-  if (session !== "" && issuedAt <= (list.sessions.get(session) ?? list.since - 1)) return true;
+  if (session !== "" && (list.sessions.has(session) || issuedAt < list.since)) return true;
   for (const uid of contracts) if (issuedAt <= (list.contracts.get(uid) ?? list.since - 1)) return true;
   return false;
 }
@@ -157,7 +162,7 @@ export async function publishRevocations(env: Env, now = new Date()): Promise<vo
   const db = database(env);
   const since = new Date(now.getTime() - EXPIRE * 60_000);
   const [ended, revoked, [opaque]] = await db.batch([
-    sessionsEndedSince(db, OPERATOR, since),
+    sessionsEndedSince(db, OPERATOR, new Date(since.getTime() - LATE_TOKENS_MS)),
     revocationsSince(db, OPERATOR, since),
     lastOpaqueExpiry(db, OPERATOR),
     deleteGrantsEndedBy(db, OPERATOR, now),

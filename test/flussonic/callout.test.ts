@@ -2,11 +2,10 @@ import { createExecutionContext, env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { app } from "#app.ts";
 import { sha256 } from "#platform/crypto.ts";
-import { database } from "#platform/db.ts";
 import { mintExportToken, mintPublishToken } from "#premises/camera-tokens.ts";
 import { registerOpaqueToken } from "#premises/opaque-tokens.ts";
-import { revokeContract } from "#premises/revocation-queries.ts";
 import { publishRevocations } from "#premises/revocations.ts";
+import { revokedAt } from "../support/billing.ts";
 import { anEndedSession, aViewer, aWorker, call, play, post } from "./media-server.ts";
 
 const DAY = 86_400;
@@ -210,7 +209,7 @@ test("a contract that loses a right ends its tokens, and the next one works", as
   const resident = aViewer({ streams });
   const now = new Date();
   const before = resident.token(env, now);
-  await revokeContract(database(env), "main", resident.contracts[0]!, now);
+  await revokedAt(resident.contracts[0]!, now);
   await publishRevocations(env);
   expect((await play({ name: "free", token: before })).status).toBe(403);
   expect((await play({ name: "free", token: resident.token(env, new Date(now.getTime() + 1)) })).status).toBe(200);

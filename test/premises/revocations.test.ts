@@ -3,9 +3,10 @@ import { expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { lastRevocation, revokeContract } from "#premises/revocation-queries.ts";
 import { isRevoked, publishRevocations, type RevocationList, revocationList } from "#premises/revocations.ts";
+import { revokeCameras } from "#premises/rights-queries.ts";
 import { hearSignals } from "#premises/signals.ts";
+import { revokedAt } from "../support/billing.ts";
 
 const MINUTE = 60_000;
 
@@ -43,7 +44,7 @@ test.each([
   ["a session that goes on", { session: "s", contracts: [1], issuedAt: 400 }, false],
   ["before its session ended", { session: "ended", contracts: [], issuedAt: 499 }, true],
   ["in the millisecond its session ended", { session: "ended", contracts: [], issuedAt: 500 }, true],
-  ["after its session ended", { session: "ended", contracts: [], issuedAt: 501 }, false],
+  ["after its session ended, by an edge that had not heard", { session: "ended", contracts: [], issuedAt: 501 }, true],
   ["before one of its contracts lost a right", { session: "s", contracts: [1, 501], issuedAt: 600 }, true],
   ["after its contract lost a right", { session: "s", contracts: [1, 501], issuedAt: 601 }, false],
   ["at the time where the list begins", { session: "s", contracts: [1], issuedAt: 100 }, false],
@@ -57,7 +58,7 @@ test("publishing tells every isolate which sessions ended and which contracts lo
   const now = new Date();
   const session = crypto.randomUUID();
   await anEndedSession(session, now);
-  await revokeContract(database(env), "main", 70_001, now);
+  await revokedAt(70_001, now);
   await publishRevocations(anIsolate(), now);
   const read = await revocationList(anIsolate(), () => {}, now.getTime());
   expect(read?.sessions.get(session)).toBe(now.getTime());
@@ -83,22 +84,33 @@ test("an older list from KV's cache does not undo what the isolate published its
 });
 
 test("what ended longer ago than a token lives is left out and forgotten", async () => {
-  const [now, old] = [new Date(), new Date(Date.now() - 361 * MINUTE)];
+  const [now, old] = [new Date(), new Date(Date.now() - 380 * MINUTE)];
   const session = crypto.randomUUID();
   await anEndedSession(session, old);
-  await revokeContract(database(env), "main", 70_002, old);
+  await revokedAt(70_002, old);
   const isolate = anIsolate();
   await publishRevocations(isolate, now);
   const published = (await inBackground(isolate).list) as RevocationList;
   expect([published.sessions.has(session), published.contracts.has(70_002)]).toEqual([false, false]);
-  expect(await lastRevocation(database(env), "main", [70_002])).toEqual([{ at: null }]);
+  expect(await env.DB.prepare("SELECT * FROM camera_revocations WHERE subject = 'c70002'").first()).toBeNull();
 });
 
 test("a revocation is never taken back by an earlier one", async () => {
   const now = new Date();
-  await revokeContract(database(env), "main", 70_003, now);
-  await revokeContract(database(env), "main", 70_003, new Date(now.getTime() - 5));
-  expect(await lastRevocation(database(env), "main", [70_003, 70_004])).toEqual([{ at: now }]);
+  await revokedAt(70_003, new Date(now.getTime() + 60_000));
+  await revokeCameras(database(env), "main", [70_003], now);
+  const row = await env.DB.prepare("SELECT revoked_at FROM camera_revocations WHERE subject = 'c70003'").first();
+  expect(row).toEqual({ revoked_at: now.getTime() + 60_000 });
+});
+
+test("a revocation counts from when it is committed, not from when it was begun", async () => {
+  const begun = new Date(Date.now() - 5_000);
+  const before = Date.now();
+  await revokeCameras(database(env), "main", [70_004], begun);
+  const row = await env.DB.prepare("SELECT revoked_at FROM camera_revocations WHERE subject = 'c70004'").first<{
+    revoked_at: number;
+  }>();
+  expect(row!.revoked_at).toBeGreaterThanOrEqual(before - 1);
 });
 
 test("a cold isolate waits for the list, a warm one never, and after 30 s it is fetched in the background", async () => {
