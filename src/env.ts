@@ -65,7 +65,7 @@ const isZone = (zone: string) => {
 };
 
 /**
- * How often codes may be sent and guessed: shield §3.1–3.3 with their floors and ceilings. The variable
+ * How often codes may be sent and guessed, with the ceilings that no operator may pass; docs/settings.md tells each. The variable
  * LIMITS is one JSON object of these names. The per-address figures count only codes that nobody
  * entered, and are wide enough for all the customers behind one carrier's NAT.
  */
@@ -96,7 +96,7 @@ export type Limits = z.output<typeof Limits>;
 const Version = z.object({ upgrade: z.number().int().default(0), force: z.number().int().default(0) });
 const onOff = z.enum(["t", "f"]);
 
-/** What `ext/options` tells the apps (smartyard-clients §7.1), as far as the operator changes it. */
+/** What `ext/options` tells the apps (docs/contracts.md, "The apps"), as far as the operator changes it. */
 const AppOptions = z.looseObject({
   cityCams: onOff.default("f"),
   payments: onOff.default("f"),

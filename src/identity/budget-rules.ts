@@ -1,7 +1,7 @@
 import type { Limits } from "#env.ts";
 
-// How many codes may leave from one client address, to one country, for one operator (shield §3.2, layers
-// 4–6, after authgear's published fraud protection). What counts is codes that were sent and never
+// How many codes may leave from one client address, to one country, for one operator (after authgear's published
+// fraud protection; figures in docs/settings.md). What counts is codes that were sent and never
 // entered: an attacker's are, the customers behind one carrier's NAT mostly are not.
 
 const STEP = 600_000;

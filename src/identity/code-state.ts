@@ -1,5 +1,6 @@
 // What is remembered about the one-time codes of one phone number. Pure, as are the rules that decide by it, so that the
-// Durable Object around them holds nothing but the clock and the storage. Figures: shield §3.1–3.3.
+// Durable Object around them holds nothing but the clock and the storage. What holds whatever
+// the figures are: docs/contracts.md, "One-time codes".
 
 export interface CodePolicy {
   /** Decimal digits. */

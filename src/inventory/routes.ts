@@ -10,7 +10,7 @@ import { rights } from "./rights.ts";
 import { streamTokens } from "./stream-tokens.ts";
 import { auth, requireToken } from "./token.ts";
 
-/** /bill/api/*: what the operator's billing and CRM manage. Always POST; smartyard-server §4.1. */
+/** /bill/api/*: what the operator's billing and CRM manage. Always POST; docs/contracts.md, "Billing and CRM". */
 export const inventory = new Hono<AppEnv>();
 
 inventory.onError(onError);

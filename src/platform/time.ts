@@ -1,5 +1,5 @@
 // The apps read and write local times of the operator's zone, without saying which zone that is
-// (smartyard-clients §1.6). Inside, a time is a Date; only these functions know the zone.
+// (docs/contracts.md, "The apps"). Inside, a time is a Date; only these functions know the zone.
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 

@@ -91,7 +91,7 @@ function tokenFor(env: Env, resident: Resident, { holdings, streams }: Wanted, l
 const latest = (dates: Date[]) => dates.toSorted((a, b) => a.getTime() - b.getTime()).at(-1);
 
 /**
- * What the state of a contract's services means for an answer (smartyard-server §9.2): nothing connected is
+ * What the state of a contract's services means for an answer (docs/contracts.md, "The apps"): nothing connected is
  * `not_found`, nothing paid is `payment_required`. Without devices there is nothing to refuse.
  */
 export function demandPaid(devices: readonly { state: Camera["state"] }[]): void {

@@ -4,7 +4,7 @@ import { database } from "#platform/db.ts";
 import { insertEvent } from "./queries.ts";
 import type { Event } from "./tables.ts";
 
-/** Kinds of events, as the apps number them (smartyard-clients §6). */
+/** Kinds of events, as the apps number them (docs/contracts.md, "Panels"). */
 export const EVENT = {
   missedCall: 1,
   answeredCall: 2,

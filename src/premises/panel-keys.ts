@@ -1,4 +1,4 @@
-// Door panels that keep their own list of keys, by paneltype: smartyard-server §10.6.
+// Door panels that keep their own list of keys, by paneltype: docs/contracts.md, "Panels".
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { callWithCredentials, hostAllowed } from "#platform/outbound.ts";

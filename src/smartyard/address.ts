@@ -10,7 +10,7 @@ import { changeOf, IntercomSettings, IntercomView, intercomView } from "./interc
 import { type Language, languageOf, textOf } from "./texts.ts";
 import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
 
-/** POST /api/address/…: the resident's homes, and the doors that lead to them (smartyard-server §3.2, smartyard-clients §4.2). */
+/** POST /api/address/…: the resident's homes, and the doors that lead to them (docs/contracts.md, "The apps"). */
 export const address = new Hono<ResidentEnv>();
 
 // The events are written, and the apps are told of the log once they can read it.

@@ -7,7 +7,7 @@ import type { Camera, Home } from "#premises/homes.ts";
 import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { AnyHome, Flag, Id } from "./wire.ts";
 
-/** POST /api/cctv/…: the resident's cameras, each with a token that its media server will ask us about (smartyard-server §3.3). */
+/** POST /api/cctv/…: the resident's cameras, each with a token that its media server will ask us about (docs/contracts.md, "The apps"). */
 export const cctv = new Hono<ResidentEnv>();
 
 const Playable = z.object({
@@ -128,7 +128,7 @@ const cameraView = (c: Context, camera: Camera, token: string): z.input<typeof C
   ...playable(c, camera, token),
 });
 
-/** A camera that is not paid for plays from an address that says so: the apps show its status (smartyard-server §3.3.1). */
+/** A camera that is not paid for plays from an address that says so: the apps show its status (docs/contracts.md, "The apps"). */
 function playable(c: Context, { url, state }: Camera, token: string): z.input<typeof Playable> {
   const { PUBLIC_URL, HLS_MODE } = settings(c.env);
   const refusal = { 0: "404", 1: "402", 2: undefined }[state];

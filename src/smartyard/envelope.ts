@@ -9,7 +9,7 @@ import type { Resident } from "#premises/homes.ts";
 import { languageOf, textOf } from "./texts.ts";
 
 // The apps read every answer as { code, name, message, data }, and 204 as "done, nothing to say". A key without a
-// value is left out: an explicit null is an error to Android (smartyard-server §2, smartyard-clients §1–2).
+// value is left out: an explicit null is an error to Android (docs/contracts.md, "The apps").
 
 export interface ResidentEnv extends AppEnv {
   Variables: { resident: Resident };
@@ -19,7 +19,7 @@ export const ok = <T>(c: Context, data: T) => c.json({ code: 200, name: "OK", me
 
 export const done = (c: Context) => c.body(null, 204);
 
-/** A list, or 204 where the apps take that for an empty one (smartyard-clients §1.5). */
+/** A list, or 204 where the apps take that for an empty one (docs/contracts.md, "The apps"). */
 export const okOrEmpty = <T>(c: Context, list: T[]) => (list.length > 0 ? ok(c, list) : done(c));
 
 export const onError: ErrorHandler = (error, c) => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { settings } from "#env.ts";
 import { describe, ok, okOrEmpty, type ResidentEnv, signedIn } from "./envelope.ts";
 
-/** POST /api/ext/…: what the operator has set up in the apps (smartyard-clients §4.8, §7.1). No database: iOS waits for it on its main thread. */
+/** POST /api/ext/…: what the operator has set up in the apps (docs/contracts.md, "The apps"). No database: iOS waits for it on its main thread. */
 export const ext = new Hono<ResidentEnv>();
 
 const Options = z.looseObject({ timeZone: z.string() });

@@ -3,7 +3,7 @@ import { AppError } from "#platform/errors.ts";
 import type { Home } from "#premises/tables.ts";
 import { Flag, flag, Switch } from "./wire.ts";
 
-// The intercom screen: names and values as smartyard-server §3.2.3 and smartyard-clients §4.2 have them.
+// The intercom screen: names and values as docs/contracts.md, "The apps" has them.
 
 /** Minutes for which a key opens the neighbours' doors too; iOS refuses any other value. */
 const WHITE_RABBIT = ["0", "1", "2", "3", "5", "7", "10"] as const;

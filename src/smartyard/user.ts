@@ -12,7 +12,7 @@ import { describe, done, ok, type ResidentEnv, signedIn } from "./envelope.ts";
 import { leave, noteVersion, notifications, pushTargetOf, registerPush, signOut } from "./installs.ts";
 import { clientOf, Flag, flag, Switch } from "./wire.ts";
 
-/** POST /api/user/…: signing in and out, the resident's name, devices and notifications (smartyard-server §3.1, smartyard-clients §4.1). */
+/** POST /api/user/…: signing in and out, the resident's name, devices and notifications (docs/contracts.md, "The apps"). */
 export const user = new Hono<ResidentEnv>();
 
 const open = { isPublic: true };

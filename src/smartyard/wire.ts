@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Client } from "#identity/proof.ts";
 import { clientAddress } from "#platform/http.ts";
 
-// How the apps write ids, switches and themselves (smartyard-clients §1.2–1.3, §2).
+// How the apps write ids, switches and themselves (docs/contracts.md, "The apps").
 
 /** An id, which Android sends as a number and iOS as text. */
 export const Id = z

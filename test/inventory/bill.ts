@@ -35,7 +35,7 @@ export const UNREADABLE = { code: 422, name: "Unprocessable Entity", message: "�
 // biome-ignore lint/suspicious/noExplicitAny: each test looks at what it expects
 export const json = async (path: string, body?: unknown): Promise<any> => (await bill(path, body)).json();
 
-/** A camera as smartyard-server §18 shows it. */
+/** A camera as docs/contracts.md, "Billing and CRM" shows it. */
 export const CAMERA = {
   ...{ device_type: 1, url: "https://vd.example.net", stream: "rtsp://root:rtsp-pass@192.0.2.10/1", is_active: true },
   ...{ title: "Подъезд 2", address: "г. Тула, ул. Мира, д. 3", longitude: 37.6173, latitude: "54.1931" },

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import { listSessions } from "#identity/sessions.ts";
 import { aHome, aPhone, aResident, call, mobile, outside, type SignedInResident } from "../support/world.ts";
 
-// The original looked nobody's ids up (smartyard-server §13.1 #2). Here a resident tries a neighbour's, one by one.
+// Every id in a request is looked up among the caller's own. Here a resident tries a neighbour's, one by one.
 
 let owner: SignedInResident;
 let stranger: SignedInResident;

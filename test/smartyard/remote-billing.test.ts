@@ -12,7 +12,7 @@ interface Billed {
   states: Record<number, 0 | 1 | 2>;
 }
 
-/** A billing that answers the functions of smartyard-server §9.3, and can be told other things later. */
+/** A billing that answers the functions of docs/contracts.md, "The operator's billing", and can be told other things later. */
 function aBilling(billed: Billed) {
   const asked: string[] = [];
   const world = outside(async (request) => {
