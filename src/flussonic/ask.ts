@@ -4,6 +4,8 @@
 /** May this token play, or send, this stream? */
 export interface Ask {
   readonly name: string;
+  /** The same stream's name with its application before it, from a server that keeps the two apart. */
+  readonly alias: string | undefined;
   /** Empty when there is none. */
   readonly token: string;
   readonly publish: boolean;
@@ -11,11 +13,9 @@ export interface Ask {
   readonly dvr: boolean | undefined;
   /** The piece of the archive that an old server names. */
   readonly piece: Piece | undefined;
-  /** The protocol is mp4: a download, or a still. */
-  readonly mp4: boolean;
 }
 
-/** In s since 1970. NaN for a beginning that is not named: it is then neither early enough nor too early. */
+/** In s since 1970. NaN for a beginning that is not named: whoever may not watch all of the archive is then refused. */
 export interface Piece {
   from: number;
   to: number;
@@ -96,6 +96,7 @@ type Field = (name: string) => string | undefined;
 /** What is not always looked at is read only then. */
 class FlussonicAsk implements Ask {
   readonly name: string;
+  readonly alias = undefined;
   readonly token: string;
   readonly publish: boolean;
   readonly #field: Field;
@@ -115,10 +116,6 @@ class FlussonicAsk implements Ask {
   get piece(): Piece | undefined {
     const request = this.#field("media_request");
     return request === undefined ? undefined : pieceOf(request, Date.now());
-  }
-
-  get mp4(): boolean {
-    return (this.#field("proto") ?? this.#field("type")) === "mp4";
   }
 }
 

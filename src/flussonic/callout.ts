@@ -90,7 +90,7 @@ async function refuseOrPass(backend: string, forward: Forward): Promise<Verdict>
 
 function permitOf(grant: KnownGrant, ask: Ask, list: RevocationList, now: number): Permit | undefined {
   if (now > grant.expiresAt || isRevoked(list, grant)) return undefined;
-  const days = depthOf(grant, ask.name);
+  const days = depthOf(grant, ask.name) ?? (ask.alias === undefined ? undefined : depthOf(grant, ask.alias));
   if (days === undefined || ask.publish !== (grant.kind === "publish")) return undefined;
   if (ask.publish) return allowed(grant);
   return grant.window ? exportPermit(grant, grant.window, ask) : viewerPermit(grant, days, ask, now);
@@ -103,7 +103,7 @@ function viewerPermit(grant: KnownGrant, days: number, { dvr, piece }: Ask, now:
   if (days === Infinity) return allowed(grant);
   if (days === 0) return dvr === true || piece ? undefined : allowed(grant, dvr === false ? [] : undefined);
   const opened = Math.floor(now / 1000) - days * 86_400;
-  if (piece && piece.from < opened) return undefined;
+  if (piece && !(piece.from >= opened)) return undefined;
   return allowed(grant, dvr === undefined ? undefined : [{ opened_at: opened }]);
 }
 
@@ -111,9 +111,9 @@ function viewerPermit(grant: KnownGrant, days: number, { dvr, piece }: Ask, now:
 function exportPermit(
   grant: KnownGrant,
   { from, to }: { from: number; to: number },
-  { dvr, piece, mp4 }: Ask,
+  { dvr, piece }: Ask,
 ): Permit | undefined {
-  if (piece && !(piece.from >= from && piece.to <= to)) return undefined;
-  if (!(dvr ?? (piece !== undefined || mp4))) return undefined;
+  if (piece ? !(piece.from >= from && piece.to <= to) : dvr !== true) return undefined;
+  if (dvr === false) return undefined;
   return allowed(grant, dvr === undefined ? undefined : [{ opened_at: from, closed_at: to }]);
 }

@@ -67,9 +67,10 @@ export function looksLikeOurs(token: string): boolean {
 /** The signature of a token that looks like ours. */
 export const macOf = (token: string): string => token.slice(-MAC_LENGTH);
 
-/** Writes and signs a grant. The same grant under the same key always makes the same token. */
+/** Writes and signs a grant; throws when it has too many streams. The same grant under the same key always makes the same token. */
 export function sealGrant({ current }: Keyring, grant: CameraGrant): string {
   const signed = `${LETTER[grant.kind]}.${current.kid}.${encode(grant).toString("base64url")}`;
+  if (signed.length + 1 + MAC_LENGTH > MAX_LENGTH) throw new Error("too many streams for one token");
   return `${signed}.${shortMac(cameraKey(current.key), signed)}`;
 }
 

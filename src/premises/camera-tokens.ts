@@ -36,6 +36,9 @@ export function mintViewerToken(env: Env, audience: Audience, { issuedAt }: { is
   });
 }
 
+/** An export token belongs to no session, so nothing revokes it but its end. */
+const EXPORT_MAX_SECONDS = 3600;
+
 /** A token for one stretch of one stream's archive, [from, to]; for our own downloads, and so for minutes only. */
 export function mintExportToken(
   env: Env,
@@ -49,7 +52,7 @@ export function mintExportToken(
   now = new Date(),
 ): string {
   return sealGrant(settings(env).SIGNING_KEYS, {
-    ...blankGrant("export", now, lifeSeconds),
+    ...blankGrant("export", now, Math.min(lifeSeconds, EXPORT_MAX_SECONDS)),
     account,
     streams: streamMap([{ name: stream, recordDays: null }]),
     window: { from: Math.floor(from.getTime() / 1000), to: Math.ceil(to.getTime() / 1000) },

@@ -10,6 +10,7 @@ const streams = [
   { name: "live", recordDays: 0 },
 ];
 const token = aViewer({ streams }).token();
+const pathToken = aViewer({ streams: [{ name: "yard/gate", recordDays: null }] }).token();
 const sender = mintPublishToken(env, { stream: "free", lifeSeconds: 300 });
 const guarded = aWorker({ FLUSSONIC_SECRET: SECRET });
 const bearer = (secret: string) => ({ headers: { Authorization: `Bearer ${secret}` } });
@@ -58,6 +59,8 @@ test.each([
   ["on_play", { call: "play", name: "free", token }, 200],
   ["on_play", { call: "play", name: "other", token }, 403],
   ["on_play", { call: "play", name: "free" }, 403],
+  ["on_play", { call: "play", app: "yard", name: "gate", token: pathToken }, 200],
+  ["on_play", { call: "play", app: "other", name: "gate", token: pathToken }, 403],
   ["on_play", { call: "play", name: "free", token: sender }, 403],
   ["on_publish", { call: "publish", name: "free", type: "live", token: sender }, 200],
   ["on_publish", { call: "publish", name: "free", type: "live", token }, 403],
@@ -84,6 +87,12 @@ test.each([
   ["publish", { action: "publish", path: "free", token: sender }, 200],
   ["playback", { action: "playback", path: "week", token, query: `start=${daysAgo(6)}&duration=60` }, 200],
   ["playback from too long ago", { action: "playback", path: "week", token, query: `start=${daysAgo(8)}` }, 403],
+  [
+    "playback from too long ago, in other letters",
+    { action: "playback", path: "week", token, query: "%73tart=2020-01-01T00:00:00Z" },
+    403,
+  ],
+  ["playback from nobody knows when", { action: "playback", path: "week", token, query: "" }, 403],
   ["playback without archive", { action: "playback", path: "live", token }, 403],
   ["api", { action: "api", path: "free", token }, 403],
   ["numbers for words", { action: "read", path: 1, token: 2, query: null }, 403],

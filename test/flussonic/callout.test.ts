@@ -134,6 +134,12 @@ test.each([
     undefined,
   ],
   ["a week, eight days back", { name: "week", media_request: `dvr_handler-timeshift_rel-${8 * DAY}` }, 403, undefined],
+  [
+    "a week, by a request that names no beginning",
+    { name: "week", media_request: "dvr_session-hls_playlist" },
+    403,
+    undefined,
+  ],
   ["a week, an hour back", { name: "week", media_request: "dvr_handler-timeshift_rel-3600" }, 200, ""],
   ["free, a year ago", { name: "free", media_request: `dvr_handler-mp4-${from(365)}-60` }, 200, ""],
 ])("archive: %s", async (_, query, status, body) => {
@@ -147,8 +153,8 @@ const exported = mintExportToken(env, { account: 5, stream: "free", ...window, l
 const whole = JSON.stringify({ allowed_dvr_ranges: [{ opened_at: 1_760_000_000, closed_at: 1_760_000_600 }] });
 test.each([
   ["the archive, by a server that is told the window", { name: "free", dvr: true }, 200, whole],
-  ["an mp4, by an old server", { name: "free", proto: "mp4" }, 200, ""],
-  ["an mp4 by its old name", { name: "free", type: "mp4" }, 200, ""],
+  ["an mp4 of nobody knows when", { name: "free", proto: "mp4" }, 403, undefined],
+  ["an mp4 of nobody knows when, by its old name", { name: "free", type: "mp4" }, 403, undefined],
   ["the very window", { name: "free", media_request: "dvr_handler-mp4-1760000000-600" }, 200, ""],
   ["a part of the window", { name: "free", media_request: "dvr_handler-mp4-1760000100-500" }, 200, ""],
   ["more than the window", { name: "free", media_request: "dvr_handler-mp4-1760000000-601" }, 403, undefined],
