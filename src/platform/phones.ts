@@ -20,6 +20,3 @@ export function parsePhone(text: string, country: string): Phone | undefined {
   if (!number?.isValid()) return undefined;
   return { digits: number.number.slice(1), country: number.country ?? "ZZ" };
 }
-
-/** For people who watch screens and logs: `7916***0001`. */
-export const maskPhone = (digits: string): string => digits.replace(/^(\d{1,4})\d*(\d{4})$/, "$1***$2");

@@ -4,7 +4,7 @@ import { settings } from "#env.ts";
 import { nameOf, renameAccount } from "#identity/accounts.ts";
 import { confirmCall } from "#identity/calls.ts";
 import { confirmCode, requestCode, type SignedIn } from "#identity/login.ts";
-import { endSession, listSessions } from "#identity/sessions.ts";
+import { endAllSessions, endSession, listSessions } from "#identity/sessions.ts";
 import { AppError } from "#platform/errors.ts";
 import { after, body } from "#platform/http.ts";
 import { localText } from "#platform/time.ts";
@@ -191,6 +191,11 @@ user.post(
     return done(c);
   },
 );
+
+user.post("/endOtherSessions", describe("Sign me out everywhere else"), signedIn("strict"), async (c) => {
+  await endAllSessions(c.env, c.var.resident.account, "signed out elsewhere", c.var.resident.id);
+  return done(c);
+});
 
 user.post("/logout", describe("Sign me out"), signedIn("strict"), async (c) => {
   await signOut(c.env, c.var.resident);

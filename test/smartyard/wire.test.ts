@@ -13,7 +13,7 @@ const PROTECTED = [
     "user/getName",
     "user/notification",
   ],
-  ...["user/sessions", "user/endSession", "user/logout", "user/deleteAccount"],
+  ...["user/sessions", "user/endSession", "user/endOtherSessions", "user/logout", "user/deleteAccount"],
   ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
   ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
 ];
