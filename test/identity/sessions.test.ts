@@ -1,15 +1,7 @@
 import { env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { banAccount, unbanAccount } from "#identity/accounts.ts";
-import {
-  endAllSessions,
-  endSession,
-  entomb,
-  listSessions,
-  openSession,
-  repairTombstones,
-  sessionOf,
-} from "#identity/sessions.ts";
+import { endSession, entomb, listSessions, openSession, repairTombstones, sessionOf } from "#identity/sessions.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { aPhone, aResident, envWith, mobile } from "../support/world.ts";
 
