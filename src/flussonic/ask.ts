@@ -119,11 +119,13 @@ class FlussonicAsk implements Ask {
   }
 }
 
-/** `dvr_session-hls_playlist-FROM-SECONDS`, `dvr_handler-timeshift_abs-FROM`, `archive-FROM-now.mp4` … */
+/** `dvr_session-hls_playlist-FROM-SECONDS`, `dvr_handler-timeshift_abs-FROM`, `archive-FROM-now.mp4`, `rewind-SECONDS` … */
 function pieceOf(request: string, now: number): Piece | undefined {
-  if (!/^(dvr|archive-|timeshift_|rewind-|(index|mono|video)-\d)/.test(request)) return undefined;
-  const [, ago] = /(?:timeshift_rel|rewind)[-/](\d{1,9})(?=\.|$)/.exec(request) ?? [];
-  if (ago !== undefined) return { from: Math.floor(now / 1000) - Number(ago), to: Infinity };
-  const [, from, length] = /-(\d{9,10})(?:-(\d{1,7}|now))?(?=\.|$)/.exec(request) ?? [];
+  if (!/^(dvr|archive|timeshift|rewind|(index|mono|video)-\d)/.test(request)) return undefined;
+  if (/timeshift_rel|rewind/.test(request)) {
+    const ago = /[-/](\d{1,9})(?=\.|$)/.exec(request)?.[1];
+    return { from: Math.floor(now / 1000) - Number(ago ?? Number.NaN), to: Infinity };
+  }
+  const [, from, length] = /[-/](\d{9,10})(?:[-/](\d{1,7}|now))?(?=\.|$)/.exec(request) ?? [];
   return { from: Number(from ?? Number.NaN), to: Number(from) + (Number(length) || Infinity) };
 }

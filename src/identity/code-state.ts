@@ -53,8 +53,8 @@ export interface CodeState {
   known: Pool;
   failuresInARow: number;
   lastFailureAt: number;
-  /** When the PBX saw the last call that counted, so that its report counts once. */
-  lastCallAt: number;
+  /** The last call that the PBX reported, so that a report counts once. */
+  lastCall?: { at: number; number: string | undefined };
 }
 
 export const emptyState = (): CodeState => ({
@@ -63,7 +63,6 @@ export const emptyState = (): CodeState => ({
   known: { sends: [], failures: [], streak: 0 },
   failuresInARow: 0,
   lastFailureAt: 0,
-  lastCallAt: 0,
 });
 
 export type PoolName = "open" | "known";
@@ -73,6 +72,8 @@ export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 const INSTALL_LIFE = 365 * DAY;
 const INSTALLS_KEPT = 10;
+/** Longer than a report of a call is accepted. */
+const CALL_REPORT_LIFE = 300_000;
 
 export const within = (times: readonly number[], span: number, now: number) =>
   times.filter((time) => time > now - span);
@@ -120,6 +121,7 @@ export function prune(state: CodeState, now: number): { state: CodeState; wakeAt
     ...[...sends, ...failures].map((time) => time + DAY),
   ]);
   ends.push(...Object.values(installs).map((time) => time + INSTALL_LIFE));
+  if (next.lastCall) ends.push(next.lastCall.at + CALL_REPORT_LIFE);
   if (next.failuresInARow > 0) ends.push(next.lastFailureAt + INSTALL_LIFE);
   return Math.max(...ends) > now ? { state: next, wakeAt: Math.min(...ends.filter((end) => end > now)) } : undefined;
 }

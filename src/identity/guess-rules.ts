@@ -16,7 +16,12 @@ import {
 
 export type GuessVerdict =
   | { ok: true }
-  | { ok: false; reason: "none" | "wrong" | "exhausted" | "failures" | "locked"; triesLeft: number };
+  | {
+      ok: false;
+      reason: "none" | "wrong" | "exhausted" | "failures" | "locked";
+      triesLeft: number;
+      retryAfter: number;
+    };
 
 /** Who guesses. `isTrusted` is false for an address that has guessed wrong too often: then only a known install may. */
 export interface Guesser {
@@ -35,8 +40,8 @@ export function guess(
   matches: (challenge: Challenge) => boolean,
   now: number,
 ): { verdict: GuessVerdict; state: CodeState } {
-  const refusal = (reason: Exclude<GuessVerdict, { ok: true }>["reason"]) => ({
-    verdict: { ok: false, reason, triesLeft: 0 } as const,
+  const refusal = (reason: Exclude<GuessVerdict, { ok: true }>["reason"], until = now + DAY) => ({
+    verdict: { ok: false, reason, triesLeft: 0, retryAfter: Math.ceil((until - now) / 1000) } as const,
     state,
   });
   const knows = isKnown(state, install, now);
@@ -47,25 +52,25 @@ export function guess(
   if (live.length === 0) return refusal("none");
   const fresh = live.filter((name) => state[name].challenge!.tries < policy.tries);
   if (fresh.length === 0) return refusal("exhausted");
-  const usable = fresh.filter((name) => !hasFailedTooOften(state[name], name, policy, now));
-  if (usable.length === 0) return refusal("failures");
+  const usable = fresh.filter((name) => failuresEnd(state[name], name, policy) <= now);
+  if (usable.length === 0)
+    return refusal("failures", Math.min(...fresh.map((name) => failuresEnd(state[name], name, policy))));
 
   const hit = usable.find((name) => matches(state[name].challenge!));
   if (hit) return { verdict: { ok: true }, state: noteSuccess(state, hit, install, now) };
   const failed = Object.fromEntries(usable.map((name) => [name, noteFailure(state[name], now)]));
   const triesLeft = policy.tries - Math.min(...usable.map((name) => state[name].challenge!.tries)) - 1;
   const next = { ...state, ...failed, failuresInARow: state.failuresInARow + 1, lastFailureAt: now };
-  return { verdict: { ok: false, reason: "wrong", triesLeft }, state: next };
+  return { verdict: { ok: false, reason: "wrong", triesLeft, retryAfter: 0 }, state: next };
 }
 
 const isCode = (challenge: Challenge | undefined, now: number) => isLive(challenge, now) && challenge.mac !== undefined;
 
-function hasFailedTooOften({ failures }: Pool, name: PoolName, policy: CodePolicy, now: number): boolean {
-  if (name === "known") return within(failures, DAY, now).length >= policy.reserve.triesPerDay;
-  return (
-    within(failures, DAY, now).length >= policy.failuresPerDay ||
-    within(failures, HOUR, now).length >= policy.failuresPerHour
-  );
+/** When the next guess counts again; in the past while there are guesses left. */
+function failuresEnd({ failures }: Pool, name: PoolName, policy: CodePolicy): number {
+  const end = (allowed: number, span: number) => (failures.at(-allowed) ?? Number.NEGATIVE_INFINITY) + span;
+  if (name === "known") return end(policy.reserve.triesPerDay, DAY);
+  return Math.max(end(policy.failuresPerDay, DAY), end(policy.failuresPerHour, HOUR));
 }
 
 const noteFailure = (pool: Pool, now: number): Pool => ({
@@ -74,7 +79,8 @@ const noteFailure = (pool: Pool, now: number): Pool => ({
   failures: [...within(pool.failures, DAY, now), now],
 });
 
-const CLOCK_TOLERANCE_MS = 2_000;
+/** The PBX's clock is not ours. */
+const CLOCK_TOLERANCE_MS = 30_000;
 
 /**
  * Notes that the phone called one of our numbers at `at`. Only a challenge that waited for that number by then is served, and
@@ -86,15 +92,18 @@ export function noteCall(
   at: number,
   now: number,
 ): { seen: boolean; state: CodeState } {
-  if (at <= state.lastCallAt) return { seen: false, state };
+  const { at: last = Number.NEGATIVE_INFINITY, number: lastNumber } = state.lastCall ?? {};
+  if (at < last || (at === last && number === lastNumber)) return { seen: false, state };
+  // A report that nobody waits for is noted as well, or its repetition could serve whoever asks in between.
+  const noted = { ...state, lastCall: { at, number } };
   const pool = POOLS.find((name) => {
     const challenge = state[name].challenge;
     if (!isLive(challenge, now) || challenge.number === undefined) return false;
     return (number === undefined || challenge.number === number) && at >= challenge.issuedAt - CLOCK_TOLERANCE_MS;
   });
-  if (!pool) return { seen: false, state };
+  if (!pool) return { seen: false, state: noted };
   const challenge = { ...state[pool].challenge!, called: true };
-  return { seen: true, state: { ...state, lastCallAt: at, [pool]: { ...state[pool], challenge } } };
+  return { seen: true, state: { ...noted, [pool]: { ...state[pool], challenge } } };
 }
 
 /** Redeems a call that was seen, once, for the client that asked for it. */

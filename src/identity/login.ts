@@ -6,6 +6,7 @@ import type { After } from "#platform/http.ts";
 import type { Phone } from "#platform/phones.ts";
 import { accountOfPhone, type Person, renameAccount } from "./accounts.ts";
 import { budgetsOf, forgiveGuess, noteEntered, takeGuess, takeSend } from "./budgets.ts";
+import type { GuessVerdict } from "./guess-rules.ts";
 import { type Client, clientMac, codesOf, installOf, type Method, methodFor, phoneOf, policyOf } from "./proof.ts";
 import { accountByPhone } from "./queries.ts";
 import { openSession } from "./sessions.ts";
@@ -41,8 +42,10 @@ export async function requestCode(
     now.getTime(),
   );
   if (!issued.allowed) throw tooMany(issued.retryAfter);
-  const isSilent = isReviewer || account?.status === "banned";
-  if (!isSilent) await send(env, { phone, client, method, issued }, now);
+  // A blocked person's code is written down like any other, and has expired before it can leave: neither the answer nor its
+  // time tells who is blocked.
+  const expiresAt = account?.status === "banned" ? now : new Date(issued.expiresAt);
+  if (!isReviewer) await send(env, { phone, client, method, issued, expiresAt }, now);
   return isCall ? { method, numbers: [issued.number!] } : { method };
 }
 
@@ -50,11 +53,12 @@ interface Sending {
   phone: Phone;
   client: Client;
   method: Method;
-  issued: { id: string; code: string; expiresAt: number };
+  issued: { id: string; code: string };
+  expiresAt: Date;
 }
 
 /** Takes the send out of the budgets and hands it to messaging. A call costs us nothing, but the address asks for it all the same. */
-async function send(env: Env, { phone, client, method, issued }: Sending, now: Date): Promise<void> {
+async function send(env: Env, { phone, client, method, issued, expiresAt }: Sending, now: Date): Promise<void> {
   const codes = codesOf(env, phone);
   const budgets = budgetsOf(env, client.address, phone.country, method === "outgoingCall" ? ["address"] : undefined);
   const refused = await takeSend(env, budgets, phone.country, now);
@@ -62,7 +66,7 @@ async function send(env: Env, { phone, client, method, issued }: Sending, now: D
     await codes.withdraw(issued.id, now.getTime());
     throw tooMany(refused.retryAfter);
   }
-  const common = { to: phone.digits, purpose: "login", expiresAt: new Date(issued.expiresAt) };
+  const common = { to: phone.digits, purpose: "login", expiresAt };
   try {
     if (method === "sms") await acceptSms(env, { ...common, text: settings(env).SMS_TEXT + issued.code }, now);
     if (method === "flashCall") await acceptFlashCall(env, { ...common, code: issued.code }, now);
@@ -99,12 +103,12 @@ export async function confirmCode(
   const install = installOf(config, phone, client);
   const verdict = await codesOf(env, phone).verify(policy, { install, isTrusted }, code, now.getTime());
   if (isTrusted && !(!verdict.ok && verdict.reason === "wrong")) later(() => forgiveGuess(env, client.address, now));
-  if (!verdict.ok) throw refusalOf(verdict.reason);
+  if (!verdict.ok) throw refusalOf(verdict);
   if (!isReviewer) later(() => noteEntered(env, client.address, phone.country, now));
   return signIn(env, phone, { digits: policy.length, device: client.device, name }, now);
 }
 
-function refusalOf(reason: "none" | "wrong" | "exhausted" | "failures" | "locked"): AppError {
+function refusalOf({ reason, retryAfter }: Extract<GuessVerdict, { ok: false }>): AppError {
   switch (reason) {
     case "wrong":
     case "exhausted":
@@ -113,7 +117,7 @@ function refusalOf(reason: "none" | "wrong" | "exhausted" | "failures" | "locked
       return new AppError("not_found", "No code is awaited for this phone", { reason: "no_code" });
     case "failures":
     case "locked":
-      return tooMany(3600);
+      return tooMany(retryAfter);
   }
 }
 

@@ -61,8 +61,9 @@ export class OneTimeCodes extends DurableObject<Env> {
 
   /** The phone called `number` of ours at `at`; undefined when the PBX cannot tell which. */
   called(number: string | undefined, at: number, now = Date.now()): boolean {
-    const { seen, state } = noteCall(this.#read(), number, at, now);
-    if (seen) this.#write(state, now);
+    const before = this.#read();
+    const { seen, state } = noteCall(before, number, at, now);
+    if (state !== before) this.#write(state, now);
     return seen;
   }
 

@@ -9,7 +9,7 @@ import { noteCallFrom } from "./calls.ts";
 /** POST /hooks/pbx/call: the operator's PBX saw a call to one of the confirmation numbers. */
 export const pbxHooks = new Hono<AppEnv>();
 
-const MAX_AGE_S = 300;
+const MAX_AGE_S = 60;
 
 const Call = z.object({
   caller: z.string().max(32),

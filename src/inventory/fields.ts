@@ -10,10 +10,13 @@ const Whole = z.union([
     .transform(Number),
 ]);
 
-export const Id = Whole.pipe(z.int().min(1));
+/** Far beyond any real number, and far from where counting on would lose precision. */
+const MAX_ID = 1e12;
+
+export const Id = Whole.pipe(z.int().min(1).max(MAX_ID));
 
 /** A contract, or 0 for everybody. */
-export const Uid = Whole.pipe(z.int().min(0));
+export const Uid = Whole.pipe(z.int().min(0).max(MAX_ID));
 
 /** One id or a list of them; each counts once. */
 export const Ids = z

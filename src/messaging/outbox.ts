@@ -108,7 +108,7 @@ async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** The queue's consumer. Every message is on its own: one that fails delays no other. */
+/** The queue's consumer. Every message is on its own: one that fails delays no other, a slow one its batch for a call's limit. */
 export async function deliverMessages(batch: MessageBatch<unknown>, env: Env, now = new Date()): Promise<void> {
   await Promise.all(batch.messages.map((message) => deliver(message, env, now)));
 }

@@ -1,5 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 
+/** No challenge is longer, and looking through an endless one would cost seconds. */
+const MAX_CHALLENGE = 2048;
+
 interface Call {
   method: string;
   url: URL;
@@ -44,6 +47,7 @@ const quoted = (name: string, value: string) => `${name}="${value.replace(/["\\]
 
 /** The parameters of the Digest challenge in a WWW-Authenticate header, which may hold other schemes before it. */
 function fieldsOf(header: string): Record<string, string | undefined> | undefined {
+  if (header.length > MAX_CHALLENGE) return undefined;
   const start = /(?:^|,\s*)Digest\s+/i.exec(header);
   if (!start) return undefined;
   const pairs = header.slice(start.index + start[0].length).matchAll(/(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g);

@@ -34,6 +34,9 @@ export async function callWithCredentials(url: string | URL, options: CallOption
   bare.username = bare.password = "";
   if (!user && !password) return call(bare, options);
 
+  // The limit is for both calls together.
+  const { timeLimitMs = TIME_LIMIT_MS } = options;
+  const started = Date.now();
   const basic = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   const first = await call(bare, withAuthorization(options, basic));
   const challenge = first.headers.get("www-authenticate");
@@ -41,7 +44,8 @@ export async function callWithCredentials(url: string | URL, options: CallOption
   const digest = digestAuthorization(challenge, { method: options.method ?? "GET", url: bare, user, password });
   if (!digest) return first;
   await first.body?.cancel();
-  return call(bare, withAuthorization(options, digest));
+  const left = Math.max(1, timeLimitMs - (Date.now() - started));
+  return call(bare, { ...withAuthorization(options, digest), timeLimitMs: left });
 }
 
 function withAuthorization(options: CallOptions, value: string): CallOptions {

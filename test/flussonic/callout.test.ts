@@ -140,6 +140,10 @@ test.each([
     403,
     undefined,
   ],
+  ["a week, by too many digits", { name: "week", media_request: "archive-01577836800-3600.mp4" }, 403, undefined],
+  ["a week, too long back to write", { name: "week", media_request: "rewind-9999999999.m3u8" }, 403, undefined],
+  ["a week, years ago with slashes", { name: "week", media_request: "timeshift_abs/1577836800" }, 403, undefined],
+  ["a week, years ago as a file", { name: "week", media_request: "archive/1577836800/3600" }, 403, undefined],
   ["a week, an hour back", { name: "week", media_request: "dvr_handler-timeshift_rel-3600" }, 200, ""],
   ["free, a year ago", { name: "free", media_request: `dvr_handler-mp4-${from(365)}-60` }, 200, ""],
 ])("archive: %s", async (_, query, status, body) => {

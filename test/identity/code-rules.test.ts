@@ -70,7 +70,7 @@ test("a code dies of its tries, of its use and of its age", () => {
   expect(phone.guess(right, 0)).toMatchObject({ ok: false, reason: "none" });
   phone.send(0);
   expect([1, 2, 3].map((at) => phone.guess(wrong, at))).toEqual(
-    [2, 1, 0].map((triesLeft) => ({ ok: false, reason: "wrong", triesLeft })),
+    [2, 1, 0].map((triesLeft) => ({ ok: false, reason: "wrong", triesLeft, retryAfter: 0 })),
   );
   expect(phone.guess(right, 4)).toMatchObject({ ok: false, reason: "exhausted" });
 
@@ -92,7 +92,11 @@ test("a new code does not refill the day's failures", () => {
     }
   }
   expect(failed).toBe(policy.failuresPerDay);
-  expect(phone.guess(right, 20 * MINUTE + 9)).toMatchObject({ ok: false, reason: "failures" });
+  expect(phone.guess(right, 20 * MINUTE + 9)).toMatchObject({
+    ok: false,
+    reason: "failures",
+    retryAfter: 24 * 60 * 60 - 20 * 60,
+  });
   expect(phone.send(40 * MINUTE)).toMatchObject({ allowed: false, reason: "failures" });
   expect(phone.send(DAY + 10 * MINUTE)).toMatchObject({ allowed: true });
 });
@@ -156,9 +160,16 @@ test("a repeated report of a call does not serve whoever asked next", () => {
   expect(noteCall(thief, "88001", 11_000, 14_000).seen).toBe(false);
 });
 
-test("a call that was made before it was asked for serves nobody", () => {
-  const state = noteSend(emptyState(), "open", awaiting(), 10_000);
-  expect(noteCall(state, "88001", 7_000, 11_000).seen).toBe(false);
+test("a call that was made before it was asked for serves nobody, give or take the PBX's clock", () => {
+  const state = noteSend(emptyState(), "open", awaiting({ issuedAt: 100_000, expiresAt: 220_000 }), 100_000);
+  expect(noteCall(state, "88001", 69_000, 101_000).seen).toBe(false);
+  expect(noteCall(state, "88001", 71_000, 101_000).seen).toBe(true);
+});
+
+test("a report that nobody waited for does not serve whoever asks before it is repeated", () => {
+  const { state } = noteCall(emptyState(), "88001", 9_000, 9_000);
+  const thief = noteSend(state, "open", awaiting({ client: "thief" }), 10_000);
+  expect(noteCall(thief, "88001", 9_000, 11_000).seen).toBe(false);
 });
 
 test("while a call is awaited nothing takes its place, neither another call nor a code", () => {

@@ -108,8 +108,21 @@ test("a banned person gets the same answer and no code", async () => {
   const answer = await mobile("user/requestCode", { userPhone: phone });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ data: { method: "sms" } });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.waitFor(async () => {
+    const row = await env.DB.prepare("SELECT state, sealed FROM messages WHERE recipient = ?").bind(phone).first();
+    expect(row).toEqual({ state: "expired", sealed: null });
+  });
   expect(world.smsTo(phone)).toEqual([]);
+});
+
+test("a used-up address learns nothing about who is blocked", async () => {
+  outside();
+  const phone = aPhone();
+  await banAccount(env, (await accountOfPhone(env, phone, new Date())).id);
+  const limited = { headers: address(), env: envWith({ LIMITS: JSON.stringify({ addressPerHour: 1 }) }) };
+  await mobile("user/requestCode", { userPhone: aPhone() }, limited);
+  for (const userPhone of [aPhone(), phone])
+    expect((await mobile("user/requestCode", { userPhone }, limited)).status).toBe(429);
 });
 
 test("the store's reviewer signs in with the fixed code, as often as needed, and no SMS is sent", async () => {
