@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { beforeAll, expect, test } from "vitest";
 import { listSessions } from "#identity/sessions.ts";
+import { PROTECTED } from "../support/methods.ts";
 import { aHome, aPhone, aResident, call, mobile, outside, type SignedInResident } from "../support/world.ts";
 
 // Every id in a request is looked up among the caller's own. Here a resident tries a neighbour's, one by one.
@@ -59,18 +60,50 @@ test("the table has a case for every id, and the owner is welcome with each", as
   }
 });
 
-test.each([
-  "address/getAddressList",
-  "address/getSettingsList",
-  "cctv/all",
-  "cctv/allTree",
-  "cctv/camMap",
-  "user/sessions",
-  "user/pushTokens",
-])("%s shows a stranger nothing of the neighbour", async (method) => {
-  const text = await (await mobile(method, {}, { token: stranger.token })).text();
-  for (const secret of [String(theirs.uid), theirs.camera.uuid, ownerSession, ownerCameraToken])
-    expect(text).not.toContain(secret);
+/** Those that look an id up, and so refuse the neighbour's; the others have no use for one. */
+const LOOKS_UP = new Set(["address/intercom", "address/resetCode", "address/openDoor", "user/endSession"]);
+for (const method of ["all", "allTree", "camMap", "door"]) LOOKS_UP.add(`cctv/${method}`);
+const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
+
+test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
+  "%s, given every id of the neighbour's at once, refuses or shows nothing of theirs",
+  async (method) => {
+    const world = outside();
+    const [uid, lock] = [theirs.uid, theirs.lock];
+    const ids = {
+      houseId: uid,
+      flatId: uid,
+      domophoneId: lock,
+      doorId: theirs.doorId,
+      id: ownerSession,
+      cameraId: theirs.camera.deviceId,
+    };
+    const others = {
+      name: "Stranger",
+      version: 1,
+      platform: "android",
+      pushToken: "stranger's own token",
+      accessToken: owner.token,
+      token: ownerCameraToken,
+    };
+    const response = await mobile(
+      method,
+      { ...ids, ...others, uid, clientId: `c${uid}`, phone: owner.phone, userPhone: owner.phone },
+      { token: stranger.token },
+    );
+    const text = await response.text();
+    expect([method, response.status < 300]).toEqual([method, !LOOKS_UP.has(method)]);
+    if (LOOKS_UP.has(method)) expect(response.status).toBe(404);
+    for (const secret of [String(uid), theirs.camera.uuid, ownerSession, ownerCameraToken, owner.phone])
+      expect(text).not.toContain(secret);
+    expect(world.requests).toEqual([]);
+  },
+);
+
+test.each(ENDS_SESSIONS)("%s of a stranger leaves the neighbour signed in", async (method) => {
+  const passerBy = await aResident();
+  await mobile(method, { id: ownerSession, account: owner.account, userPhone: owner.phone }, { token: passerBy.token });
+  expect((await mobile("user/ping", undefined, { token: owner.token })).status).toBe(204);
 });
 
 test("a stranger's camera token opens none of the neighbour's streams", async () => {

@@ -1,0 +1,15 @@
+/** Every method of the app that needs a token. */
+export const PROTECTED = [
+  ...[
+    "user/ping",
+    "user/appVersion",
+    "user/registerPushToken",
+    "user/pushTokens",
+    "user/sendName",
+    "user/getName",
+    "user/notification",
+  ],
+  ...["user/sessions", "user/endSession", "user/endOtherSessions", "user/logout", "user/deleteAccount"],
+  ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
+  ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
+];
