@@ -50,7 +50,7 @@ class Connection {
   constructor({ hostname, port }: URL, ready: () => void, fail: (error: Error) => void) {
     this.#fail = fail;
     this.#socket = connect({ port: Number(port), host: hostname, noDelay: true }, ready);
-    this.#socket.on("data", (chunk) => this.#read(chunk));
+    this.#socket.on("data", (chunk) => this.#read(chunk as Buffer));
     this.#socket.on("error", fail);
     this.#socket.on("close", () => this.#done && fail(new Error("the server closed the connection")));
   }
@@ -107,7 +107,7 @@ function unchunked(bytes: Buffer, start: number): Buffer | undefined {
   for (let at = start; ; ) {
     const line = bytes.indexOf("\r\n", at);
     if (line < 0) return undefined;
-    const size = Number.parseInt(bytes.latin1Slice(at, line), 16);
+    const size = Number.parseInt(bytes.toString("latin1", at, line), 16);
     const next = line + 2 + size + 2;
     if (bytes.length < next) return undefined;
     if (size === 0) return Buffer.concat(parts);
@@ -138,7 +138,12 @@ export interface Run {
  */
 export function saturate(
   load: Load,
-  { connections, seconds, limit = Infinity, first = 0 }: { connections: number; seconds: number; limit?: number; first?: number },
+  {
+    connections,
+    seconds,
+    limit = Infinity,
+    first = 0,
+  }: { connections: number; seconds: number; limit?: number; first?: number },
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const pool: Connection[] = [];

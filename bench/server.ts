@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 /*
@@ -15,6 +15,8 @@ export interface Server {
   empty: URL;
   /** CPU seconds that workerd has used so far. */
   cpuSeconds(): number;
+  /** Waits until it has nothing more to do: what follows an answer must not be charged to the next target. */
+  idle(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,17 +47,18 @@ export function wrangler(args: string[]): string {
 
 /** Starts both, with the bindings of wrangler.toml, an own database and the given variables. */
 export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<string, string>): Promise<Server> {
-  const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml")).workerOptions;
+  process.env.WRANGLER_LOG = "warn"; // it would tell about .dev.vars in the middle of the report
+  const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
+    join(ROOT, "wrangler.toml"),
+  ).workerOptions;
   const common = { modules: true, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }], stripCfConnectingIp: false };
   const { compatibilityDate, compatibilityFlags } = workerOptions;
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      workers: [
-        { ...workerOptions, ...common, name: "yardgate", script: yardgate.script, bindings },
-        { ...common, compatibilityDate, compatibilityFlags, name: "empty", script: empty.script },
-      ],
-    }),
-  );
+  const workers = [
+    { ...workerOptions, ...common, name: "yardgate", script: yardgate.script, bindings },
+    { ...common, compatibilityDate, compatibilityFlags, name: "empty", script: empty.script },
+  ];
+  // wrangler and Miniflare describe the same options with types that are not the same.
+  const miniflare = new Miniflare(convertV4MiniflareOptions({ workers } as unknown as V4MiniflareOptions));
   await miniflare.ready;
   await migrate(await miniflare.getD1Database("DB", "yardgate"));
   const pid = workerd();
@@ -63,6 +66,7 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
     yardgate: await miniflare.unsafeGetDirectURL("yardgate"),
     empty: await miniflare.unsafeGetDirectURL("empty"),
     cpuSeconds: () => cpuSeconds(pid),
+    idle: () => idle(pid),
     stop: () => miniflare.dispose(),
   };
 }
@@ -90,6 +94,14 @@ function cpuSeconds(pid: number): number {
   const stat = statOf(pid);
   if (!stat) throw new Error("workerd is gone");
   return stat.ticks / TICKS_PER_SECOND;
+}
+
+async function idle(pid: number): Promise<void> {
+  for (let quiet = 0; quiet < 2; ) {
+    const before = cpuSeconds(pid);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    quiet = cpuSeconds(pid) === before ? quiet + 1 : 0;
+  }
 }
 
 // proc_pid_stat(5): the name is in parentheses and may hold anything, so the fields are counted from behind it.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { OneTimeCodes } from "#identity/one-time-codes.ts";
 import type { SendBudget } from "#identity/send-budget.ts";
 import type { MessageJob } from "#messaging/outbox.ts";

@@ -1,6 +1,7 @@
 import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
+import { playAtOnce } from "./flussonic/play.ts";
 import { repairTombstones } from "./identity/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
@@ -14,7 +15,9 @@ export { SendBudget } from "./identity/send-budget.ts";
 export { DoorOpener } from "./premises/door-opener.ts";
 
 export default {
-  fetch: app.fetch,
+  // Media servers ask far more often than anybody else, so their question does not wait for the router.
+  fetch: (request: Request, env: Env, context: ExecutionContext) =>
+    playAtOnce(request, env, context) ?? app.fetch(request, env, context),
   async queue(batch, env) {
     switch (batch.queue) {
       case "messages":

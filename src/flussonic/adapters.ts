@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Ask, type Forward, fieldOf } from "./ask.ts";
 
 // Other media servers ask the same question in other words. Each becomes an `Ask`, and, for PROXYFL, the

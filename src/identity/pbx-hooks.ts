@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { hmac, sameText } from "#platform/crypto.ts";
 import { AppError, told } from "#platform/errors.ts";

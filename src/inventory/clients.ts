@@ -1,5 +1,5 @@
 import { Hono, type MiddlewareHandler } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { type ContractRecord, changePassword, createContract, listContracts } from "#operator/contracts.ts";
 import type { ContractName } from "#operator/queries.ts";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { AppEnv } from "#platform/http.ts";
 import { addDoor, changeDoor, deleteDoor, listDoors, type OpenDoor } from "#premises/registry.ts";
 import { describe, done, fields } from "./envelope.ts";

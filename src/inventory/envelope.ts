@@ -2,7 +2,7 @@
 // missing, and the text "Ошибка запроса" where a change was refused.
 import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
 import { describeRoute, resolver } from "hono-openapi";
-import { z } from "zod";
+import * as z from "zod";
 import { AppError, told } from "#platform/errors.ts";
 import { type AppEnv, body } from "#platform/http.ts";
 

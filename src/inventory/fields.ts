@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 // Numbers and switches as billing systems write them.
 

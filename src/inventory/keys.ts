@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { AppEnv } from "#platform/http.ts";
 import { addKey, deleteKey, listKeys } from "#premises/rights.ts";
 import { describe, done, fields } from "./envelope.ts";

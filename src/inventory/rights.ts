@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { AppEnv } from "#platform/http.ts";
 import { giveRights, rightsOf, takeRights } from "#premises/rights.ts";
 import { typeName } from "./devices.ts";

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { sameText } from "#platform/crypto.ts";
 import { AppError } from "#platform/errors.ts";

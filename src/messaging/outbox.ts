@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Env, type Settings, settings } from "#env.ts";
 import { open, randomId, seal } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";

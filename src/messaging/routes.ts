@@ -1,7 +1,7 @@
 // Kannel's user guide, "Delivery reports" and "get-url"; what Kannel 1.4.5 makes of an answer: 200 and 202 are taken,
 // anything else is tried again, and the body of an answer to an inbound SMS would be sent back as one.
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { AppError, told } from "#platform/errors.ts";
 import type { AppEnv } from "#platform/http.ts";

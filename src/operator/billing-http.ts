@@ -1,6 +1,6 @@
 // The operator's system as functions: POST {BILLING_URL}/v2/{function}, a JSON object of the named
 // arguments in, {"result": …} out. The functions are those of docs/contracts.md, "The operator's billing".
-import { z } from "zod";
+import * as z from "zod";
 import type { BilledContract, RemoteBilling, ServiceState } from "./billing.ts";
 import { askBilling, type BillingAddress } from "./billing-wire.ts";
 

@@ -1,6 +1,6 @@
 // The older contract, in which the billing answers the apps' own envelopes: POST {BILLING_URL}/{method}, with the
 // phone as a JSON number in the form that the apps of that time sent it. docs/contracts.md, "The operator's billing".
-import { z } from "zod";
+import * as z from "zod";
 import type { BilledCamera, BilledContract, RemoteBilling, ServiceState } from "./billing.ts";
 import { EVERYTHING, flatIn, Uid } from "./billing-http.ts";
 import { askBilling, type BillingAddress } from "./billing-wire.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { after, body } from "#platform/http.ts";
 import { instantOf, localText } from "#platform/time.ts";

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { after, body } from "#platform/http.ts";
 import { cameraOfDoor, demandPaid, watch, watchCity } from "#premises/cameras.ts";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { describe, ok, okOrEmpty, type ResidentEnv, signedIn } from "./envelope.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { AppError } from "#platform/errors.ts";
 import type { Home } from "#premises/tables.ts";
 import { Flag, flag, Switch } from "./wire.ts";

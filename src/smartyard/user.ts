@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { settings } from "#env.ts";
 import { nameOf, renameAccount } from "#identity/accounts.ts";
 import { confirmCall } from "#identity/calls.ts";

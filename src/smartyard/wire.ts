@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { Client } from "#identity/proof.ts";
 import { clientAddress } from "#platform/http.ts";
 

@@ -1,6 +1,8 @@
 import { createExecutionContext, env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
 import { app } from "#app.ts";
+import type { Env } from "#env.ts";
+import { playAtOnce } from "#flussonic/play.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { mintExportToken, mintPublishToken } from "#premises/camera-tokens.ts";
 import { registerOpaqueToken } from "#premises/opaque-tokens.ts";
@@ -298,6 +300,24 @@ test("a warm callout does no I/O, whether it allows or denies, and answers witho
   const unseen = aViewer({ streams }).token();
   expect((await play({ name: "free", token: unseen }, worker)).status).toBe(200);
   expect(count).toHaveBeenCalledTimes(1);
+});
+
+test("a callout may be answered before the router is asked, and nothing else is", async () => {
+  const context = createExecutionContext();
+  const atOnce = (path: string, init: RequestInit = {}, worker: Env = env) =>
+    playAtOnce(new Request(`https://api.example.net${path}`, init), worker, context);
+  const good = `/api/accessfl?name=free&token=${token}`;
+  expect(await atOnce(good)).toMatchObject({ status: 200 });
+  expect(await atOnce("/api/accessfl?name=free&token=garbage")).toMatchObject({ status: 403 });
+  const guarded = aWorker({ FLUSSONIC_SECRET: "a-secret-of-16-letters" });
+  expect(await atOnce(good, {}, guarded)).toMatchObject({ status: 403 });
+  expect(await atOnce(good, { headers: { Authorization: "Bearer a-secret-of-16-letters" } }, guarded)).toMatchObject({
+    status: 200,
+  });
+
+  const others = ["/", "/api/accessfl", "/api/accessfl2?name=free", "/x/api/accessfl?name=free", "/api/user/ping?"];
+  for (const path of others) expect(atOnce(path)).toBeUndefined();
+  for (const method of ["HEAD", "POST", "PUT"]) expect(atOnce(good, { method })).toBeUndefined();
 });
 
 test("nothing but its own handler matches the callout's path", () => {

@@ -1,0 +1,128 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Env } from "../src/env.ts";
+import product from "../src/index.ts";
+
+export { DoorOpener, OneTimeCodes, SendBudget } from "../src/index.ts";
+
+/** How often a request left the isolate. One `batch` is one trip, whatever it holds. */
+export interface Trips {
+  d1: number;
+  kvReads: number;
+  kvWrites: number;
+  objects: number;
+  queues: number;
+  outbound: number;
+}
+
+interface Counted {
+  /** What the caller waited for, and what went on behind the answer. */
+  before: Trips;
+  after: Trips;
+  answered: boolean;
+}
+
+const none = (): Trips => ({ d1: 0, kvReads: 0, kvWrites: 0, objects: 0, queues: 0, outbound: 0 });
+const request = new AsyncLocalStorage<Counted>();
+
+function count(trip: keyof Trips): void {
+  const counted = request.getStore();
+  if (counted) counted[counted.answered ? "after" : "before"][trip]++;
+}
+
+/** Yardgate with bindings that count; each answer tells, in `X-Round-Trips`, what it cost. Not for measuring speed. */
+export default {
+  ...product,
+  async fetch(incoming: Request, env: Env, context: ExecutionContext): Promise<Response> {
+    const counted: Counted = { before: none(), after: none(), answered: false };
+    const behind: Promise<unknown>[] = [];
+    const waitUntil = (work: Promise<unknown>) => {
+      behind.push(work);
+      context.waitUntil(work);
+    };
+    return request.run(counted, async () => {
+      const answer = await product.fetch(incoming, countingEnv(env), { ...context, waitUntil } as ExecutionContext);
+      counted.answered = true;
+      await Promise.allSettled(behind);
+      const headers = new Headers(answer.headers);
+      headers.set("X-Round-Trips", JSON.stringify(counted));
+      return new Response(answer.body, { status: answer.status, headers });
+    });
+  },
+};
+
+const fetchOutside = globalThis.fetch;
+globalThis.fetch = (...args: Parameters<typeof fetch>) => {
+  count("outbound");
+  return fetchOutside(...args);
+};
+
+const wrapped = new WeakMap<Env, Env>();
+
+function countingEnv(env: Env): Env {
+  let counting = wrapped.get(env);
+  if (!counting) {
+    counting = {
+      ...env,
+      DB: countingDatabase(env.DB),
+      TOKENS: onCall(env.TOKENS, (name) => count(name === "put" || name === "delete" ? "kvWrites" : "kvReads")),
+      MESSAGES: onCall(env.MESSAGES, () => count("queues")),
+      SIGNALS: onCall(env.SIGNALS, () => count("queues")),
+      ONE_TIME_CODES: countingObjects(env.ONE_TIME_CODES),
+      SEND_BUDGETS: countingObjects(env.SEND_BUDGETS),
+      DOOR_OPENERS: countingObjects(env.DOOR_OPENERS),
+    };
+    wrapped.set(env, counting);
+  }
+  return counting;
+}
+
+/** The object, with a word said before each of its methods is called. */
+function onCall<T extends object>(object: T, before: (name: string) => void): T {
+  return new Proxy(object, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function" || typeof name !== "string") return value;
+      return (...args: unknown[]) => {
+        before(name);
+        return Reflect.apply(value, target, args); // the methods of a stub have no `apply` of their own
+      };
+    },
+  });
+}
+
+function countingObjects<T extends object>(namespace: T): T {
+  return new Proxy(namespace, {
+    get(target, name) {
+      const value = (Reflect.get(target, name) as (...args: unknown[]) => object).bind(target);
+      if (name !== "get" && name !== "getByName") return value;
+      return (...args: unknown[]) => onCall(value(...args), () => count("objects"));
+    },
+  });
+}
+
+const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
+
+function countingDatabase(db: D1Database): D1Database {
+  return {
+    prepare: (sql: string) => countingStatement(db.prepare(sql)),
+    batch(statements: D1PreparedStatement[]) {
+      count("d1");
+      return db.batch(statements.map((statement) => inner.get(statement)!));
+    },
+  } as D1Database;
+}
+
+function countingStatement(statement: D1PreparedStatement): D1PreparedStatement {
+  const proxy = new Proxy(statement, {
+    get(target, name) {
+      const value = (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target);
+      if (name === "bind") return (...values: unknown[]) => countingStatement(target.bind(...values));
+      return (...args: unknown[]) => {
+        count("d1");
+        return value(...args);
+      };
+    },
+  });
+  inner.set(proxy, statement);
+  return proxy;
+}

@@ -1,0 +1,47 @@
+import { CONNECTIONS, type Figures } from "./measure.ts";
+import type { Row } from "./round-trips.ts";
+import type { StartUp } from "./start-up.ts";
+
+/** Everything that was measured, as Markdown. */
+export function report(figures: Figures[], { size, gzipped, milliseconds }: StartUp, rows: Row[]): string {
+  return [
+    "## Throughput, as a share of the empty Hono route in the same round",
+    table(
+      ["", ...CONNECTIONS.map((n) => (n === 1 ? "1 connection" : `${n} connections`)), "requests/s at 16", "CPU, µs"],
+      figures.map(({ name, throughput, cpu }) => [
+        ...[name, ...CONNECTIONS.map((n) => throughput.get(n)!.ratio.toFixed(2))],
+        ...[throughput.get(16)!.perSecond.toFixed(0), cpu.toFixed(0)],
+      ]),
+    ),
+    "## Latency at a paced load, ms",
+    table(
+      ["", "requests/s", "p50", "p99"],
+      figures.map(({ name, paced, p50, p99 }) => [name, String(paced), p50.toFixed(2), p99.toFixed(2)]),
+    ),
+    "## The worker",
+    table(
+      ["", ""],
+      [
+        ["bundle", `${kib(size)} KiB, ${kib(gzipped)} KiB gzipped`],
+        ["start-up", `${milliseconds.toFixed(0)} ms of CPU`],
+      ],
+    ),
+    "## Round trips: what the caller waits for + what follows the answer",
+    table(
+      ["", "D1", "KV read", "KV write", "Durable Objects", "queues", "outbound"],
+      rows.map(({ call, before, after }) => [
+        call,
+        ...(["d1", "kvReads", "kvWrites", "objects", "queues", "outbound"] as const).map((trip) =>
+          after[trip] === 0 ? String(before[trip]) : `${before[trip]} + ${after[trip]}`,
+        ),
+      ]),
+    ),
+  ].join("\n\n");
+}
+
+const kib = (bytes: number) => (bytes / 1024).toFixed(0);
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, n) => (n === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}
