@@ -32,7 +32,7 @@ function count(trip: keyof Trips): void {
 /** Yardgate with bindings that count; each answer tells, in `X-Round-Trips`, what it cost. Not for measuring speed. */
 export default {
   ...product,
-  async fetch(incoming: Request, env: Env, context: ExecutionContext): Promise<Response> {
+  async fetch(incoming: Parameters<typeof product.fetch>[0], env: Env, context: ExecutionContext): Promise<Response> {
     const counted: Counted = { before: none(), after: none(), answered: false };
     const behind: Promise<unknown>[] = [];
     const waitUntil = (work: Promise<unknown>) => {

@@ -3,7 +3,7 @@ import type { Server } from "./server.ts";
 import { EMPTY, type Target } from "./targets.ts";
 
 export const CONNECTIONS = [1, 16, 64];
-const ROUNDS = 25;
+const ROUNDS = 20;
 const WARM_UPS = 5;
 const RUN_SECONDS = 0.15;
 /** Where the number of requests ends a run, and not the time. */

@@ -49,7 +49,9 @@ function emptyConfig(folder: string): string {
   return file;
 }
 
+/** JavaScript and garbage collection. Not the time before the first sample, in which the runtime itself starts. */
 function activeMs({ nodes, samples, timeDeltas }: Profile): number {
-  const idle = new Set(nodes.filter(({ callFrame }) => callFrame.functionName === "(idle)").map(({ id }) => id));
-  return samples.reduce((sum, id, n) => sum + (idle.has(id) ? 0 : timeDeltas[n]!), 0) / 1000;
+  const names = new Map(nodes.map(({ id, callFrame }) => [id, callFrame.functionName]));
+  const isOurs = (id: number) => names.get(id) !== "(idle)" && names.get(id) !== "(program)";
+  return samples.reduce((sum, id, n) => sum + (n > 0 && isOurs(id) ? timeDeltas[n]! : 0), 0) / 1000;
 }
