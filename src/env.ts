@@ -182,7 +182,7 @@ export const Settings = z
     if (value.SMS_TRANSPORT === "log" && value.ENVIRONMENT !== "development")
       need("SMS_TRANSPORT", "log is for development only");
     if (value.SMS_TRANSPORT === "kannel") {
-      for (const name of ["KANNEL_URL", "KANNEL_USER", "KANNEL_PASS", "KANNEL_FROM"] as const) {
+      for (const name of ["KANNEL_URL", "KANNEL_USER", "KANNEL_PASS"] as const) {
         if (!value[name]) need(name, "is needed to send SMS through Kannel");
       }
     }

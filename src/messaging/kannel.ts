@@ -34,7 +34,8 @@ function headersOf(settings: Settings, { id, to, text, lifeMs }: Outgoing): Reco
     "content-type": "text/plain; charset=utf-8",
     "x-kannel-username": settings.KANNEL_USER!,
     "x-kannel-password": settings.KANNEL_PASS!,
-    "x-kannel-from": settings.KANNEL_FROM!,
+    // Left out, Kannel takes the sender of its own settings.
+    ...(settings.KANNEL_FROM && { "x-kannel-from": settings.KANNEL_FROM }),
     "x-kannel-to": to,
     "x-kannel-coding": CODING[smsShape(text).coding],
     // Whole minutes, and 0 would mean a message that is already too old.

@@ -7,9 +7,9 @@ afterEach(() => vi.restoreAllMocks());
 const sms = { to: "79161230001", purpose: "login", expiresAt: after(300) };
 
 /** Accepts and delivers one text, and returns the call that Kannel got. */
-async function sent(text: string, expiresAt = after(300)) {
+async function sent(text: string, expiresAt = after(300), vars: Parameters<typeof anOperator>[0] = {}) {
   const fetch = gateway(202);
-  const { env } = anOperator();
+  const { env } = anOperator(vars);
   const id = await acceptSms(env, { ...sms, text, expiresAt }, NOW);
   await deliver(env, [id]);
   const request = new Request(...(fetch.mock.calls[0] as [string, RequestInit]));
@@ -34,6 +34,11 @@ test("Kannel gets the text as the body and everything else in headers", async ()
       new RegExp(`^https://api\\.example\\.net/hooks/kannel/dlr\\?id=${id}&sig=[\\w-]{22}&type=%d&smsc=%F$`),
     ),
   });
+});
+
+test("without a sender of ours Kannel takes its own", async () => {
+  const { headers } = await sent("code 1234", after(300), { KANNEL_FROM: "" });
+  expect(headers).not.toHaveProperty("x-kannel-from");
 });
 
 test("neither text nor password is in a URL", async () => {
