@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNotNull, isNull, ne, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Account, accountIdentifiers, accounts, type Session, sessions } from "./tables.ts";
 
@@ -147,36 +147,34 @@ export interface Ending {
   reason: string;
 }
 
-/** Ends one session of the account. Returns the hash of the token that died, if one did. */
-export function endSessionById(db: Db, operator: string, id: string, { accountId, at, reason }: Ending) {
+/** Ends those living sessions of the account that `which` picks. Returns the hashes of the tokens that died. */
+function endSessions(db: Db, operator: string, { accountId, at, reason }: Ending, which: SQL) {
   return db
     .update(sessions)
     .set({ endedAt: at, endReason: reason })
-    .where(
-      and(
-        eq(sessions.operator, operator),
-        eq(sessions.id, id),
-        eq(sessions.accountId, accountId),
-        isNull(sessions.endedAt),
-      ),
-    )
+    .where(and(eq(sessions.operator, operator), eq(sessions.accountId, accountId), isNull(sessions.endedAt), which))
     .returning({ tokenHash: sessions.tokenHash });
 }
 
-/** Ends all sessions of the account but `except`. Returns the hashes of the tokens that died. */
-export function endSessionsOf(db: Db, operator: string, { accountId, at, reason }: Ending, except = "") {
-  return db
-    .update(sessions)
-    .set({ endedAt: at, endReason: reason })
-    .where(
-      and(
-        eq(sessions.operator, operator),
-        eq(sessions.accountId, accountId),
-        ne(sessions.id, except),
-        isNull(sessions.endedAt),
-      ),
-    )
-    .returning({ tokenHash: sessions.tokenHash });
+export function endSessionById(db: Db, operator: string, id: string, ending: Ending) {
+  return endSessions(db, operator, ending, eq(sessions.id, id));
+}
+
+/** All but `except`. */
+export function endSessionsOf(db: Db, operator: string, ending: Ending, except = "") {
+  return endSessions(db, operator, ending, ne(sessions.id, except));
+}
+
+/** Those that were seen longest ago, so that at most `keep` live on. */
+export function endSurplusSessions(db: Db, operator: string, ending: Ending, keep: number) {
+  const surplus = db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), eq(sessions.accountId, ending.accountId), isNull(sessions.endedAt)))
+    .orderBy(desc(sessions.lastSeenAt), asc(sessions.id))
+    .limit(1000)
+    .offset(keep);
+  return endSessions(db, operator, ending, sql`${sessions.id} IN ${surplus}`);
 }
 
 /** At most a thousand, the most recent first: what a write to KV may still be owed to. */
@@ -188,20 +186,4 @@ export function sessionsEndedAfter(db: Db, operator: string, since: Date) {
     .orderBy(desc(sessions.endedAt))
     .limit(1000)
     .all();
-}
-
-/** Ends those sessions of the account that were seen longest ago, so that at most `keep` live on. */
-export function endSurplusSessions(db: Db, operator: string, { accountId, at, reason }: Ending, keep: number) {
-  const surplus = db
-    .select({ id: sessions.id })
-    .from(sessions)
-    .where(and(eq(sessions.operator, operator), eq(sessions.accountId, accountId), isNull(sessions.endedAt)))
-    .orderBy(desc(sessions.lastSeenAt), asc(sessions.id))
-    .limit(1000)
-    .offset(keep);
-  return db
-    .update(sessions)
-    .set({ endedAt: at, endReason: reason })
-    .where(and(eq(sessions.operator, operator), sql`${sessions.id} IN ${surplus}`))
-    .returning({ tokenHash: sessions.tokenHash });
 }
