@@ -113,7 +113,7 @@ export async function deleteContract(
 /** Sets the password with which a resident adds the contract to another phone. Throws `not_found`. */
 export async function changePassword(env: Env, name: ContractName, password: string): Promise<void> {
   const { uid } = await contractNamed(env, name);
-  const fields = { password: await hashPassword(password) };
+  const fields = { password: await hashPassword(password, settings(env).PEPPERS) };
   await updateContract(database(env), settings(env).OPERATOR, uid, fields);
 }
 

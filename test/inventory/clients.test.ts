@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { settings } from "#env.ts";
 import { verifyPassword } from "#platform/passwords.ts";
 import { aPhone, aUid, envWith } from "../support/world.ts";
 import { aDevice, bill, DONE, json, said } from "./bill.ts";
@@ -131,9 +132,10 @@ test("a password is stored as a hash that only the password verifies", async () 
   const stored = await env.DB.prepare("SELECT password FROM contracts WHERE uid = ?")
     .bind(uid)
     .first<string>("password");
-  expect(stored).toMatch(/^\$scrypt\$ln=14,r=8,p=1\$/);
-  expect(await verifyPassword("pa55", stored!)).toBe(true);
-  expect(await verifyPassword("pa56", stored!)).toBe(false);
+  const { PEPPERS } = settings(env);
+  expect(stored).toMatch(/^\$scrypt\$ln=14,r=8,p=5,k=k1\$/);
+  expect(await verifyPassword("pa55", stored!, PEPPERS)).toBe(true);
+  expect(await verifyPassword("pa56", stored!, PEPPERS)).toBe(false);
   expect(JSON.stringify(await json("users/clients/"))).not.toContain("scrypt");
 });
 
