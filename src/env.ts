@@ -135,6 +135,9 @@ export const Settings = z
     KANNEL_HOOK_SECRET: z.string().min(16),
     FLASHCALL_URL: url.optional(),
     FLASHCALL_TOKEN: optional,
+    MAIL_URL: url.optional(),
+    MAIL_TOKEN: optional,
+    MAIL_FROM: optional,
 
     CONFIRMATION_METHOD: z.enum(["sms", "outgoingCall", "flashCall"]).default("sms"),
     CONFIRMATION_NUMBERS: list,
@@ -186,6 +189,7 @@ export const Settings = z
         if (!value[name]) need(name, "is needed to send SMS through Kannel");
       }
     }
+    if (value.MAIL_URL && !value.MAIL_FROM) need("MAIL_FROM", "is needed to send mail through MAIL_URL");
     if (value.BILLING !== "local" && !value.BILLING_URL) need("BILLING_URL", `is needed for BILLING=${value.BILLING}`);
     if (
       value.CONFIRMATION_METHOD === "outgoingCall" &&

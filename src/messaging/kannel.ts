@@ -28,7 +28,7 @@ export function kannelTransport(settings: Settings): Transport {
   };
 }
 
-function headersOf(settings: Settings, { id, to, text, lifeMs }: Outgoing): Record<string, string> {
+function headersOf(settings: Settings, { operator, id, to, text, lifeMs }: Outgoing): Record<string, string> {
   return {
     // Kannel takes the text's charset from here alone, and reads anything else than UTF-8 as Latin-1.
     "content-type": "text/plain; charset=utf-8",
@@ -41,7 +41,7 @@ function headersOf(settings: Settings, { id, to, text, lifeMs }: Outgoing): Reco
     // Whole minutes, and 0 would mean a message that is already too old.
     "x-kannel-validity": String(Math.max(1, Math.ceil(lifeMs / 60_000))),
     "x-kannel-dlr-mask": FINAL_REPORTS,
-    "x-kannel-dlr-url": kannelHookUrl(settings, "dlr", id),
+    "x-kannel-dlr-url": kannelHookUrl(settings, "dlr", id, operator === settings.OPERATOR ? undefined : operator),
   };
 }
 

@@ -5,6 +5,7 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
+import { type Mail, packMail } from "./mail.ts";
 import {
   claimMessage,
   deleteInboundBefore,
@@ -12,6 +13,7 @@ import {
   expireMessages,
   giveUpReports,
   insertMessage,
+  operatorsWithMessages,
   requeueMessages,
   settleMessage,
 } from "./queries.ts";
@@ -36,20 +38,29 @@ const QUEUE_BATCH = 100;
 
 const ALARM = "ALARM: the gateway does not take our credentials, no message leaves:";
 
-/** A message that may leave now: the row in D1 says what it is. */
-export const MessageJob = z.object({ id: z.string() });
+/** A message that may leave now: the row in D1 says what it is. Without an operator it is the deployment's own. */
+export const MessageJob = z.object({ id: z.string(), operator: z.string().optional() });
 export type MessageJob = z.infer<typeof MessageJob>;
 
 type QueueMessage = MessageBatch<unknown>["messages"][number];
 
 interface Addressed {
-  /** Phone, digits with country code. */
+  /** Phone, digits with country code; for a mail an address. */
   to: string;
   /** Why it is sent, for people who read the list: `login`, `invitation`. */
   purpose: string;
   /** Later than this nobody wants it, and no further attempt is made. */
   expiresAt: Date;
+  /** Whose message it is; the deployment's own operator when left out. */
+  operator?: string | undefined;
+  /** The account it is for, by id, so that it is found again with the account. */
+  account?: string | undefined;
 }
+
+// Kannel reads a space as the beginning of the next recipient.
+const PHONE = /^\d{3,15}$/;
+/** One plain address. No list, name or comment, and nothing that a mail header would read as more. */
+const MAIL_ADDRESS = /^(?=.{3,254}$)[^\s@<>()[\]\\,;:"\p{C}]{1,64}@[\p{L}\p{N}.-]+$/u;
 
 /**
  * Takes an SMS for sending and returns its id. Once this has returned the message is not lost, whatever
@@ -63,26 +74,40 @@ export async function acceptSms(env: Env, sms: Addressed & { text: string }, now
     throw new AppError("invalid", `The text takes ${parts} SMS, more than ${SMS_MAX_PARTS}`, {
       reason: "sms_too_long",
     });
+  checkRecipient(sms.to, PHONE, "a phone");
   return accept(env, { ...sms, channel: "sms", parts }, now);
 }
 
 /** Takes a flash call: the phone rings once, from a number that ends in `code`. Returns its id. */
 export async function acceptFlashCall(env: Env, call: Addressed & { code: string }, now = new Date()): Promise<string> {
+  checkRecipient(call.to, PHONE, "a phone");
   return accept(env, { ...call, text: call.code, channel: "flashcall", parts: 0 }, now);
+}
+
+/**
+ * Takes a mail of plain text for sending and returns its id; it is not lost either. Whether anything sends mails here is
+ * `mailIsAvailable`'s to say, before. Throws AppError `invalid` for what is no address (`bad_recipient`).
+ */
+export async function acceptMail(env: Env, mail: Addressed & Mail, now = new Date()): Promise<string> {
+  checkRecipient(mail.to, MAIL_ADDRESS, "an address");
+  return accept(env, { ...mail, text: packMail(mail), channel: "email", parts: 0 }, now);
+}
+
+function checkRecipient(to: string, form: RegExp, what: string): void {
+  if (!form.test(to)) throw new AppError("invalid", `The recipient is not ${what}`, { reason: "bad_recipient" });
 }
 
 type Accepted = Addressed & Pick<Message, "channel" | "parts"> & { text: string };
 
-async function accept(env: Env, { to, text, purpose, expiresAt, channel, parts }: Accepted, now: Date) {
-  // Kannel reads a space as the beginning of the next recipient.
-  if (!/^\d{3,15}$/.test(to))
-    throw new AppError("invalid", "The recipient is not a phone", { reason: "bad_recipient" });
+async function accept(env: Env, { to, text, operator, account, ...accepted }: Accepted, now: Date) {
   const { OPERATOR, MASTER_KEY } = settings(env);
   const id = randomId();
-  await insertMessage(database(env), OPERATOR, {
+  const { channel, purpose, parts, expiresAt } = accepted;
+  await insertMessage(database(env), operator ?? OPERATOR, {
     id,
     channel,
     recipient: to,
+    accountId: account ?? null,
     purpose,
     sealed: await seal(MASTER_KEY, text, id),
     parts,
@@ -95,9 +120,12 @@ async function accept(env: Env, { to, text, purpose, expiresAt, channel, parts }
     createdAt: now,
     updatedAt: now,
   });
-  await hasten(() => env.MESSAGES.send({ id }));
+  await hasten(() => env.MESSAGES.send(jobOf(id, operator, OPERATOR)));
   return id;
 }
+
+const jobOf = (id: string, operator: string | undefined, own: string): MessageJob =>
+  operator === undefined || operator === own ? { id } : { id, operator };
 
 /** Tells the queue, and does not fail the caller: the row is there, and the next sweep finds it. */
 async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
@@ -115,7 +143,7 @@ export async function deliverMessages(batch: MessageBatch<unknown>, env: Env, no
 
 async function deliver(message: QueueMessage, env: Env, now: Date): Promise<void> {
   try {
-    const pause = await sendOnce(env, MessageJob.parse(message.body).id, now);
+    const pause = await sendOnce(env, MessageJob.parse(message.body), now);
     if (pause === undefined) message.ack();
     else message.retry({ delaySeconds: pause });
   } catch (error) {
@@ -129,10 +157,11 @@ async function deliver(message: QueueMessage, env: Env, now: Date): Promise<void
  * One attempt. Returns the seconds until the next one, or undefined when this queue message has done its
  * part: the row is settled, not there, or somebody else's; what somebody else drops, the sweep finds.
  */
-async function sendOnce(env: Env, id: string, now: Date): Promise<number | undefined> {
+async function sendOnce(env: Env, { id, operator }: MessageJob, now: Date): Promise<number | undefined> {
   const config = settings(env);
+  const owner = operator ?? config.OPERATOR;
   const db = database(env);
-  const [row] = await claimMessage(db, config.OPERATOR, id, {
+  const [row] = await claimMessage(db, owner, id, {
     now,
     dueBy: later(now, CLOCK_TOLERANCE_MS),
     until: later(now, LEASE_MS),
@@ -143,7 +172,7 @@ async function sendOnce(env: Env, id: string, now: Date): Promise<number | undef
   if (outcome.result === "refused") console.error(outcome.alarm ? ALARM : "message refused:", id, outcome.error);
   const pause = backoff(row.attempts, LONGEST_PAUSE);
   const change = changeAfter(outcome, row, { now, next: later(now, pause * 1000) });
-  await settleMessage(db, config.OPERATOR, row, { ...change, updatedAt: now });
+  await settleMessage(db, owner, row, { ...change, updatedAt: now });
   return change.state === "queued" ? pause : undefined;
 }
 
@@ -152,7 +181,8 @@ async function attempt(config: Settings, row: Message, now: Date): Promise<Outco
   if (lifeMs <= 0) return { result: "later", error: row.error ?? "not sent in time" };
   try {
     const text = await open(config.MASTER_KEY, row.sealed!, row.id);
-    return await transportFor(row.channel, config).send({ id: row.id, to: row.recipient, text, lifeMs });
+    const { operator, id, recipient: to } = row;
+    return await transportFor(row.channel, config).send({ operator, id, to, text, lifeMs });
   } catch (error) {
     // Whatever else is thrown may quote the request, so the row gets only its name.
     return { result: "later", error: error instanceof AppError ? error.message : String((error as Error).name) };
@@ -173,24 +203,32 @@ function changeAfter(outcome: Outcome, { expiresAt }: Message, { now, next }: { 
   }
 }
 
-/**
- * Each minute: ends what is too late, sends ids again that the queue lost or whose consumer died, gives up
- * reports that do not come, and deletes what is older than 90 days.
- */
+/** Each minute, for every operator: what nobody else would take up. One operator's trouble is not the next one's. */
 export async function sweepMessages(env: Env, now = new Date()): Promise<void> {
+  const operators = new Set([settings(env).OPERATOR, ...(await operatorsWithMessages(database(env)))]);
+  for (const operator of operators) {
+    await sweepMessagesOf(env, operator, now).catch((error) => logError(`messages of ${operator} not swept`, error));
+  }
+}
+
+/**
+ * Ends what is too late, sends ids again that the queue lost or whose consumer died, gives up reports that do
+ * not come, and deletes what is older than 90 days.
+ */
+export async function sweepMessagesOf(env: Env, operator: string, now = new Date()): Promise<void> {
   const { OPERATOR } = settings(env);
   const db = database(env);
   const dueBefore = later(now, -OVERDUE_MS);
   const tooOld = later(now, -KEEP_MS);
   const [, overdue] = await db.batch([
-    expireMessages(db, OPERATOR, now, ROWS_PER_SWEEP),
-    requeueMessages(db, OPERATOR, { now, dueBefore }, ROWS_PER_SWEEP),
-    giveUpReports(db, OPERATOR, now, ROWS_PER_SWEEP),
-    deleteMessagesBefore(db, OPERATOR, tooOld, ROWS_PER_SWEEP),
-    deleteInboundBefore(db, OPERATOR, tooOld, ROWS_PER_SWEEP),
+    expireMessages(db, operator, now, ROWS_PER_SWEEP),
+    requeueMessages(db, operator, { now, dueBefore }, ROWS_PER_SWEEP),
+    giveUpReports(db, operator, now, ROWS_PER_SWEEP),
+    deleteMessagesBefore(db, operator, tooOld, ROWS_PER_SWEEP),
+    deleteInboundBefore(db, operator, tooOld, ROWS_PER_SWEEP),
   ]);
   for (let start = 0; start < overdue.length; start += QUEUE_BATCH) {
-    const jobs = overdue.slice(start, start + QUEUE_BATCH).map(({ id }) => ({ body: { id } }));
+    const jobs = overdue.slice(start, start + QUEUE_BATCH).map(({ id }) => ({ body: jobOf(id, operator, OPERATOR) }));
     await hasten(() => env.MESSAGES.sendBatch(jobs));
   }
 }

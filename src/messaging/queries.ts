@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, lte, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, inArray, lte, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type InboundMessage, inboundMessages, type Message, messages } from "./tables.ts";
 
@@ -10,6 +10,29 @@ type Change = Partial<Pick<Message, "sealed" | "nextAttemptAt" | "error" | "smsc
 
 export function messageById(db: Db, operator: string, id: string) {
   return db.select().from(messages).where(keyIs(operator, id)).get();
+}
+
+/** The latest messages to an account, without their texts. */
+export function messagesOfAccount(db: Db, operator: string, accountId: string, limit: number) {
+  const { sealed: _, ...told } = getTableColumns(messages);
+  return db
+    .select(told)
+    .from(messages)
+    .where(and(eq(messages.operator, operator), eq(messages.accountId, accountId)))
+    .orderBy(desc(messages.createdAt))
+    .limit(limit);
+}
+
+/** Every operator that has messages. Each step of the recursion is one search in an index, so that the other rows are not read. */
+export async function operatorsWithMessages(db: Db): Promise<string[]> {
+  const rows = await db.all<{ operator: string }>(sql`
+    WITH RECURSIVE found (operator) AS (
+      SELECT min(operator) FROM messages
+      UNION ALL
+      SELECT (SELECT min(operator) FROM messages WHERE operator > found.operator) FROM found WHERE operator IS NOT NULL
+    )
+    SELECT operator FROM found WHERE operator IS NOT NULL`);
+  return rows.map((row) => row.operator);
 }
 
 export function insertMessage(db: Db, operator: string, message: Omit<Message, "operator">) {

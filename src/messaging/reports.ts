@@ -6,6 +6,8 @@ import type { Message } from "./tables.ts";
 export interface Report {
   /** The message's id, as it was in the report's URL. */
   id: string;
+  /** Whose message it is; the deployment's own operator when left out. */
+  operator?: string | undefined;
   /** Kannel's `%d`. */
   type: number;
   /** `%F`: the SMSC's id of the message; empty when the SMSC refused it. */
@@ -28,11 +30,12 @@ const OPEN: Message["state"][] = ["queued", "sending", "sent", "unknown"];
  * report that comes before its attempt is known to have succeeded ends the attempts too. One that failed when
  * nobody wanted it any more has expired: SMSCs and Kannel report that as any other failure.
  */
-export async function takeReport(env: Env, { id, type, smscId }: Report, now = new Date()): Promise<void> {
+export async function takeReport(env: Env, { id, operator, type, smscId }: Report, now = new Date()): Promise<void> {
   const ending = ENDINGS[type];
   if (!ending) return;
   const isDelivered = ending === "delivered";
-  await reportMessage(database(env), settings(env).OPERATOR, id, isDelivered ? [...OPEN, "failed", "expired"] : OPEN, {
+  const from: Message["state"][] = isDelivered ? [...OPEN, "failed", "expired"] : OPEN;
+  await reportMessage(database(env), operator ?? settings(env).OPERATOR, id, from, {
     ...{ state: ending, sealed: null, error: isDelivered ? null : `report ${type}`, updatedAt: now },
     ...(smscId && { smscId: smscId.slice(0, 64) }),
   });

@@ -6,7 +6,7 @@ import { settings } from "#env.ts";
 import { AppError, told } from "#platform/errors.ts";
 import type { AppEnv } from "#platform/http.ts";
 import { receiveSms } from "./inbound.ts";
-import { isInbound, isReportOf } from "./kannel-hooks.ts";
+import { isInbound, isReportOf, operatorOf } from "./kannel-hooks.ts";
 import { takeReport } from "./reports.ts";
 
 /** GET /hooks/kannel/…: what Kannel tells us. */
@@ -29,10 +29,11 @@ const Dlr = z.object({
 });
 
 kannelHooks.get("/dlr", async (c) => {
-  const { id = "", sig = "" } = queryOf(c);
-  if (!isReportOf(settings(c.env), id, sig)) throw new AppError("forbidden", "The signature is wrong");
+  const { id = "", op, sig = "" } = queryOf(c);
+  const operator = operatorOf(op);
+  if (!isReportOf(settings(c.env), id, operator, sig)) throw new AppError("forbidden", "The signature is wrong");
   const { type, smsc } = parse(Dlr, c);
-  await takeReport(c.env, { id, type, smscId: smsc });
+  await takeReport(c.env, { id, operator, type, smscId: smsc });
   return c.text("");
 });
 

@@ -3,14 +3,15 @@ import { instant, operator } from "#platform/db.ts";
 
 export const MESSAGE_STATES = ["queued", "sending", "sent", "delivered", "failed", "expired", "unknown"] as const;
 
-/** One SMS or flash call to one phone: the row is the truth, the queue only carries its id. */
+/** One SMS, flash call or mail to one recipient: the row is the truth, the queue only carries its id. */
 export const messages = sqliteTable(
   "messages",
   {
     operator: operator(),
     id: text("id").notNull(),
-    channel: text("channel", { enum: ["sms", "flashcall"] }).notNull(),
+    channel: text("channel", { enum: ["sms", "flashcall", "email"] }).notNull(),
     recipient: text("recipient").notNull(),
+    accountId: text("account_id"),
     purpose: text("purpose").notNull(),
     sealed: text("sealed"),
     parts: integer("parts").notNull(),
@@ -27,6 +28,7 @@ export const messages = sqliteTable(
     primaryKey({ columns: [t.operator, t.id] }),
     index("messages_due").on(t.operator, t.state, t.nextAttemptAt),
     index("messages_recipient").on(t.operator, t.recipient, t.createdAt),
+    index("messages_account").on(t.operator, t.accountId, t.createdAt),
   ],
 );
 

@@ -3,14 +3,17 @@ import { AppError } from "#platform/errors.ts";
 import { flashCallTransport } from "./flash-call.ts";
 import { kannelTransport } from "./kannel.ts";
 import { logTransport } from "./log-transport.ts";
+import { loggedMail, mailIsAvailable, mailTransport } from "./mail.ts";
 import type { Message } from "./tables.ts";
 
 /** One message on its way out, its text opened. */
 export interface Outgoing {
+  /** Whose message it is. */
+  operator: string;
   id: string;
-  /** Phone, digits with country code. */
+  /** Phone, digits with country code; for a mail an address. */
   to: string;
-  /** The text of an SMS, or the code that a flash call shows as the caller's last digits. */
+  /** The text of an SMS, the code that a flash call shows as the caller's last digits, or the JSON of a mail's subject and text. */
   text: string;
   /** How long somebody wants the message, in ms from now. */
   lifeMs: number;
@@ -39,5 +42,9 @@ export function transportFor(channel: Message["channel"], settings: Settings): T
       if (settings.FLASHCALL_URL) return flashCallTransport(settings);
       if (settings.ENVIRONMENT === "development") return logTransport("flashcall");
       throw new AppError("unavailable", "FLASHCALL_URL is not set");
+    case "email":
+      if (settings.MAIL_URL) return mailTransport(settings);
+      if (mailIsAvailable(settings)) return loggedMail;
+      throw new AppError("unavailable", "MAIL_URL is not set");
   }
 }
