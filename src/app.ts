@@ -2,7 +2,8 @@ import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { flussonic } from "./flussonic/routes.ts";
 import { health } from "./health.ts";
-import { pbxHooks } from "./identity/pbx-hooks.ts";
+import { pbxHooks } from "./identity/login/pbx-hooks.ts";
+import { shield } from "./identity/shield.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
 import { describeApp } from "./openapi.ts";
@@ -15,6 +16,7 @@ app.route("/", flussonic); // /api/accessfl, /flussonic/<secret>/*, /rtmp/*, /me
 app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);
+app.route("/shield/v1", shield);
 app.route("/hooks/kannel", kannelHooks);
 app.route("/hooks/pbx", pbxHooks);
 

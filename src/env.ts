@@ -1,8 +1,9 @@
 import * as z from "zod";
-import type { OneTimeCodes } from "#identity/one-time-codes.ts";
-import type { SendBudget } from "#identity/send-budget.ts";
+import type { OneTimeCodes } from "#identity/codes/one-time-codes.ts";
+import type { SendBudget } from "#identity/codes/send-budget.ts";
 import type { MessageJob } from "#messaging/outbox.ts";
 import { parseKeyring } from "#platform/crypto.ts";
+import { Limits } from "#platform/limits.ts";
 import type { Signal } from "#platform/signals.ts";
 import type { DoorOpener } from "#premises/door-opener.ts";
 
@@ -55,7 +56,6 @@ const seconds = z
   .string()
   .regex(/^\d+(,\d+)*$/)
   .transform((text) => text.split(",").map(Number));
-const count = (min: number, max: number, preset: number) => z.number().int().min(min).max(max).default(preset);
 const isZone = (zone: string) => {
   try {
     return Boolean(new Intl.DateTimeFormat("en", { timeZone: zone }));
@@ -63,35 +63,6 @@ const isZone = (zone: string) => {
     return false;
   }
 };
-
-/**
- * How often codes may be sent and guessed, with the ceilings that no operator may pass; docs/settings.md tells each. The variable
- * LIMITS is one JSON object of these names. The per-address figures count only codes that nobody
- * entered, and are wide enough for all the customers behind one carrier's NAT.
- */
-const Limits = z.object({
-  sendsPerHour: count(1, 20, 5),
-  sendsPerDay: count(1, 50, 10),
-  failuresPerHour: count(1, 20, 10),
-  failuresPerDay: count(1, 30, 15),
-  failuresInARow: count(1, 100, 100),
-  /** The stricter figures of four-digit codes, which the apps in the field are bound to. */
-  shortTries: count(1, 5, 3),
-  shortLifeSeconds: count(60, 120, 120),
-  shortSendsPerDay: count(1, 10, 5),
-  shortFailuresPerDay: count(1, 10, 8),
-  /** A known install's own reserve, so that a stranger cannot lock the owner out. */
-  reserveSendsPerDay: count(0, 10, 3),
-  reserveTriesPerDay: count(0, 20, 10),
-  addressPerHour: count(1, 1_000_000, 60),
-  addressPerDay: count(1, 1_000_000, 300),
-  addressCountriesPerDay: count(1, 250, 3),
-  addressFailuresPerDay: count(1, 1_000_000, 300),
-  countryPerHour: count(1, 10_000_000, 300),
-  countryPerDay: count(1, 10_000_000, 1000),
-  operatorPerDay: count(1, 10_000_000, 5000),
-});
-export type Limits = z.output<typeof Limits>;
 
 const Version = z.object({ upgrade: z.number().int().default(0), force: z.number().int().default(0) });
 const onOff = z.enum(["t", "f"]);
@@ -149,6 +120,8 @@ export const Settings = z
       .regex(/^\d{4,6}$/)
       .optional(),
     OTP_LENGTH: z.enum(["4", "6"]).default("4").transform(Number),
+    BOOTSTRAP_TOKEN: z.string().min(16).optional(),
+    GATEWAY_HOSTS: list,
     OTP_LIFE: number(60, 600, 300),
     OTP_TRIES: number(1, 5, 5),
     OTP_RESEND_GAPS: seconds.default([60, 60, 120, 300, 600]),

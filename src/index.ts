@@ -2,7 +2,7 @@ import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { playAtOnce } from "./flussonic/play.ts";
-import { repairTombstones } from "./identity/sessions.ts";
+import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { reviewGrants } from "./premises/cameras.ts";
@@ -10,8 +10,8 @@ import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 import { forgetEndedInstalls } from "./smartyard/installs.ts";
 
-export { OneTimeCodes } from "./identity/one-time-codes.ts";
-export { SendBudget } from "./identity/send-budget.ts";
+export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
+export { SendBudget } from "./identity/codes/send-budget.ts";
 export { DoorOpener } from "./premises/door-opener.ts";
 
 export default {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 // The migrations are written by hand, the tables for drizzle too: here they are held together.
 
-const modules = import.meta.glob<Record<string, unknown>>("../src/*/tables.ts", { eager: true });
+const modules = import.meta.glob<Record<string, unknown>>("../src/**/tables.ts", { eager: true });
 const isTable = (value: unknown): value is SQLiteTable => typeof value === "object" && value !== null;
 const tables = Object.values(modules)
   .flatMap((module) => Object.values(module).filter(isTable))

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import { blockPhone, unblockPhone } from "#identity/blocking.ts";
+import { blockPhone, unblockPhone } from "#identity/accounts/blocking.ts";
 import type { AppEnv } from "#platform/http.ts";
 import { describe, done, fields } from "./envelope.ts";
 

@@ -1,5 +1,5 @@
 import { type Env, settings } from "#env.ts";
-import { database, isDuplicate } from "#platform/db.ts";
+import { database, isDuplicate, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { hashPassword } from "#platform/passwords.ts";
 import { parsePhone } from "#platform/phones.ts";
@@ -13,7 +13,6 @@ import {
   noteNumber,
   replaceDeviceStates,
   replacePhones,
-  type Statement,
   takeNumber,
   updateContract,
 } from "./queries.ts";
@@ -113,8 +112,9 @@ export async function deleteContract(
 /** Sets the password with which a resident adds the contract to another phone. Throws `not_found`. */
 export async function changePassword(env: Env, name: ContractName, password: string): Promise<void> {
   const { uid } = await contractNamed(env, name);
-  const fields = { password: await hashPassword(password, settings(env).PEPPERS) };
-  await updateContract(database(env), settings(env).OPERATOR, uid, fields);
+  const { OPERATOR, PEPPERS } = settings(env);
+  const fields = { password: await hashPassword(password, PEPPERS) };
+  await updateContract(database(env), OPERATOR, uid, fields);
 }
 
 async function contractNamed(env: Env, name: ContractName): Promise<ContractRecord> {

@@ -1,13 +1,17 @@
-import { and, asc, eq, sql } from "drizzle-orm";
-import type { BatchItem } from "drizzle-orm/batch";
-import type { Db } from "#platform/db.ts";
-import { type Contract, contractDeviceStates, contractNumbers, contractPhones, contracts } from "./tables.ts";
+import { and, asc, eq, inArray, sql } from "drizzle-orm";
+import type { Db, Statement } from "#platform/db.ts";
+import {
+  type Contract,
+  contractDeviceStates,
+  contractNumbers,
+  contractPhones,
+  contracts,
+  errorTexts,
+  operators,
+} from "./tables.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be
 // awaited alone and several can go to D1 as one atomic `db.batch([...])`.
-
-/** What `db.batch` takes: a write of any part. */
-export type Statement = BatchItem<"sqlite">;
 
 /** How a contract is named from outside: by its number or by its login. */
 export type ContractName = { uid: number } | { login: string };
@@ -109,4 +113,17 @@ export function replaceDeviceStates(
         sql`SELECT ${operator}, ${uid}, value ->> 'deviceId', value ->> 'state' FROM json_each(${JSON.stringify(states)})`,
       ),
   ];
+}
+
+export function operatorRow(db: Db, operator: string) {
+  return db.select().from(operators).where(eq(operators.operator, operator)).get();
+}
+
+/** The operator's texts for one code, of every app, source and language. */
+export function errorTextsOf(db: Db, operator: string, code: string) {
+  return db
+    .select()
+    .from(errorTexts)
+    .where(and(inArray(errorTexts.operator, [operator, "*"]), eq(errorTexts.code, code)))
+    .all();
 }

@@ -60,3 +60,34 @@ export const contractDeviceStates = sqliteTable(
 );
 
 export type Contract = typeof contracts.$inferSelect;
+
+/** An operator that this deployment serves. The one of OPERATOR needs no row. */
+export const operators = sqliteTable("operators", {
+  operator: operator().primaryKey(),
+  name: text("name").notNull(),
+  country: text("country").notNull(),
+  lang: text("lang").notNull(),
+  params: text("params", { mode: "json" }).$type<Record<string, unknown>>().notNull(),
+  createdAt: instant("created_at").notNull(),
+  updatedAt: instant("updated_at").notNull(),
+  ver: integer("ver").notNull().default(1),
+});
+
+/** What an operator tells people instead of the built-in text of an error. */
+export const errorTexts = sqliteTable(
+  "error_texts",
+  {
+    operator: operator(),
+    app: text("app").notNull(),
+    source: text("source").notNull(),
+    code: text("code").notNull(),
+    lang: text("lang").notNull(),
+    num: integer("num"),
+    status: integer("status"),
+    text: text("text").notNull(),
+    ver: integer("ver").notNull().default(1),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.app, t.source, t.code, t.lang] })],
+);
+
+export type OperatorRow = typeof operators.$inferSelect;

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { ulid } from "ulid";
 
 // node:crypto where an answer is needed without an await (a Durable Object's critical section, the
 // callout's hot path); WebCrypto for AES-GCM, which has no synchronous form worth using.
@@ -41,6 +42,8 @@ export const randomId = (bytes = 12): string =>
 export interface Keyring {
   current: { kid: string; key: Uint8Array };
   find(kid: string): Uint8Array | undefined;
+  /** In the order in which they are given. */
+  kids: string[];
 }
 
 /** Reads `{"kid":"base64", …}`, or one bare base64 key, which is then called `k1`. Each key has at least 32 bytes. */
@@ -55,7 +58,7 @@ export function parseKeyring(text: string): Keyring {
     if (key.length < 32) throw new Error(`key ${kid} is shorter than 32 bytes`);
     if (!/^[A-Za-z0-9_-]{1,16}$/.test(kid)) throw new Error(`key id ${kid} may hold only letters, digits, _ and -`);
   }
-  return { current: { kid: first[0], key: first[1] }, find: (kid) => keys.get(kid) };
+  return { current: { kid: first[0], key: first[1] }, find: (kid) => keys.get(kid), kids: [...keys.keys()] };
 }
 
 /** A key for one purpose, so that a signature made for one thing means nothing to another. */
@@ -89,3 +92,6 @@ const gcm = (iv: Uint8Array, context: string) => ({ name: "AES-GCM", iv, additio
 
 const aesKey = (raw: Uint8Array) =>
   crypto.subtle.importKey("raw", keyFor(raw, "seal"), "AES-GCM", false, ["encrypt", "decrypt"]);
+
+/** An id that tells its kind and sorts by time: `acc_01J…`, the prefix and a ULID. */
+export const newId = (prefix: string): string => `${prefix}_${ulid()}`;

@@ -1,8 +1,12 @@
 import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { integer, text } from "drizzle-orm/sqlite-core";
 
 export type Db = DrizzleD1Database;
+
+/** What `db.batch` takes: a read or a write of any part, not yet awaited. */
+export type Statement = BatchItem<"sqlite">;
 
 const opened = new WeakMap<D1Database, Db>();
 

@@ -1,4 +1,5 @@
 import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { logError } from "./log.ts";
 
 /** The whole vocabulary of failure. A code is a promise to clients: add one, never rename one. */
@@ -21,6 +22,10 @@ interface Details {
   reason?: string | undefined;
   /** Seconds until a repetition may succeed. */
   retryAfter?: number | undefined;
+  /** The HTTP status, where the case has one of its own. */
+  status?: number | undefined;
+  /** Further members of the answer, for surfaces that have room for them. */
+  extra?: Record<string, unknown> | undefined;
   cause?: unknown;
 }
 
@@ -30,17 +35,21 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly reason: string;
   readonly retryAfter: number | undefined;
+  readonly status: ContentfulStatusCode;
+  readonly extra: Record<string, unknown>;
 
-  constructor(code: ErrorCode, message: string, { reason = code, retryAfter, cause }: Details = {}) {
-    super(message, { cause });
+  constructor(code: ErrorCode, message: string, details: Details = {}) {
+    super(message, { cause: details.cause });
     this.code = code;
-    this.reason = reason;
-    this.retryAfter = retryAfter;
+    this.reason = details.reason ?? code;
+    this.retryAfter = details.retryAfter;
+    this.status = (details.status as ContentfulStatusCode | undefined) ?? STATUS[code];
+    this.extra = details.extra ?? {};
   }
 }
 
 export interface Told {
-  status: (typeof STATUS)[ErrorCode] | 400 | 500;
+  status: ContentfulStatusCode;
   reason: string;
   message: string;
   retryAfter?: number | undefined;
@@ -49,7 +58,7 @@ export interface Told {
 /** What may be said about anything that was thrown. Each surface then says it in its own format. */
 export function told(error: unknown): Told {
   if (error instanceof AppError) {
-    return { status: STATUS[error.code], reason: error.reason, message: error.message, retryAfter: error.retryAfter };
+    return { status: error.status, reason: error.reason, message: error.message, retryAfter: error.retryAfter };
   }
   if (error instanceof HTTPException && error.status < 500)
     return { status: 400, reason: "invalid", message: error.message };

@@ -1,5 +1,5 @@
 import { and, eq, gt, lt, max, sql } from "drizzle-orm";
-import { sessions } from "#identity/tables.ts";
+import { sessions } from "#identity/sessions/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { cameraGrants, cameraRevocations, type NewCameraGrant } from "./tables.ts";
 

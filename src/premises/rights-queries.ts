@@ -1,8 +1,7 @@
 import { and, asc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
-import type { Statement } from "#operator/queries.ts";
 import { contracts } from "#operator/tables.ts";
-import type { Db } from "#platform/db.ts";
+import type { Db, Statement } from "#platform/db.ts";
 import { listed } from "./registry-queries.ts";
 import { cameraRevocations, devices, doors, events, homes, keys, rights } from "./tables.ts";
 

@@ -1,5 +1,5 @@
 import type { Env } from "#env.ts";
-import { entomb } from "#identity/sessions.ts";
+import { entomb } from "#identity/sessions/sessions.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { Signal } from "#platform/signals.ts";

@@ -2,7 +2,7 @@ import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod";
-import { type Freshness, sessionOf } from "#identity/sessions.ts";
+import { type Freshness, sessionOf } from "#identity/sessions/sessions.ts";
 import { AppError, told } from "#platform/errors.ts";
 import { type AppEnv, after } from "#platform/http.ts";
 import type { Resident } from "#premises/homes.ts";

@@ -1,6 +1,6 @@
 import { type Env, type Settings, settings } from "#env.ts";
-import { deleteAccount } from "#identity/accounts.ts";
-import { endSession } from "#identity/sessions.ts";
+import { deleteAccount } from "#identity/accounts/accounts.ts";
+import { endSession } from "#identity/sessions/sessions.ts";
 import { database } from "#platform/db.ts";
 import type { Resident } from "#premises/homes.ts";
 import {
@@ -99,15 +99,16 @@ export async function notifications(env: Env, who: Resident, change: { notify?: 
 
 /** Signs this install out: its session, its push token and its camera tokens end. */
 export async function signOut(env: Env, who: Resident): Promise<void> {
-  await deleteInstall(database(env), settings(env).OPERATOR, who.id);
-  await endSession(env, who.account, who.id, "logout");
+  const { OPERATOR } = settings(env);
+  await deleteInstall(database(env), OPERATOR, who.id);
+  await endSession(env, OPERATOR, { subject: who.account, id: who.id, reason: "logout" }, actorOf(who));
 }
 
 /** Deletes the resident with everything that only the app knew. Contracts stay: they are the billing's. */
 export async function leave(env: Env, who: Resident): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
   await db.batch([deleteInstallsOf(db, OPERATOR, who.account), deleteResident(db, OPERATOR, who.account)]);
-  await deleteAccount(env, who.account);
+  await deleteAccount(env, OPERATOR, { id: who.account, reason: "own wish" }, actorOf(who));
 }
 
 const ENDED_LATELY_MS = 3_600_000;
@@ -116,3 +117,6 @@ const ENDED_LATELY_MS = 3_600_000;
 export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<void> {
   await deleteEndedInstalls(database(env), settings(env).OPERATOR, new Date(now.getTime() - ENDED_LATELY_MS));
 }
+
+/** The resident, as the audit names them. */
+export const actorOf = ({ account }: Resident) => ({ kind: "account", id: account }) as const;

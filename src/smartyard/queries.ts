@@ -1,5 +1,5 @@
 import { and, eq, sql } from "drizzle-orm";
-import { sessions } from "#identity/tables.ts";
+import { sessions } from "#identity/sessions/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
 

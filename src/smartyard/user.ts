@@ -1,15 +1,15 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
-import { nameOf, renameAccount } from "#identity/accounts.ts";
-import { confirmCall } from "#identity/calls.ts";
-import { confirmCode, requestCode, type SignedIn } from "#identity/login.ts";
-import { endAllSessions, endSession, listSessions } from "#identity/sessions.ts";
+import { nameOf, renameAccount } from "#identity/accounts/accounts.ts";
+import { confirmCall } from "#identity/login/calls.ts";
+import { confirmCode, requestCode, type SignedIn } from "#identity/login/login.ts";
+import { endAllSessions, endSession, listSessions } from "#identity/sessions/sessions.ts";
 import { AppError } from "#platform/errors.ts";
 import { after, body } from "#platform/http.ts";
 import { localText } from "#platform/time.ts";
 import { describe, done, ok, type ResidentEnv, signedIn } from "./envelope.ts";
-import { leave, noteVersion, notifications, pushTargetOf, registerPush, signOut } from "./installs.ts";
+import { actorOf, leave, noteVersion, notifications, pushTargetOf, registerPush, signOut } from "./installs.ts";
 import { clientOf, Flag, flag, Switch } from "./wire.ts";
 
 /** POST /api/user/…: signing in and out, the resident's name, devices and notifications (docs/contracts.md, "The apps"). */
@@ -166,7 +166,7 @@ const SessionView = z.object({
 
 user.post("/sessions", describe("Where am I signed in?", z.array(SessionView)), signedIn("strict"), async (c) => {
   const { TIME_ZONE } = settings(c.env);
-  const sessions = await listSessions(c.env, c.var.resident.account);
+  const sessions = await listSessions(c.env, settings(c.env).OPERATOR, c.var.resident.account);
   return ok(
     c,
     sessions.map(
@@ -187,13 +187,16 @@ user.post(
   signedIn("strict"),
   body(z.object({ id: z.string().max(64) })),
   async (c) => {
-    await endSession(c.env, c.var.resident.account, c.req.valid("json").id, "signed out elsewhere");
+    const ending = { subject: c.var.resident.account, id: c.req.valid("json").id, reason: "signed out elsewhere" };
+    await endSession(c.env, settings(c.env).OPERATOR, ending, actorOf(c.var.resident));
     return done(c);
   },
 );
 
 user.post("/endOtherSessions", describe("Sign me out everywhere else"), signedIn("strict"), async (c) => {
-  await endAllSessions(c.env, c.var.resident.account, "signed out elsewhere", c.var.resident.id);
+  const { account: subject, id: except } = c.var.resident;
+  const ending = { subject, reason: "signed out elsewhere", except };
+  await endAllSessions(c.env, settings(c.env).OPERATOR, ending, actorOf(c.var.resident));
   return done(c);
 });
 

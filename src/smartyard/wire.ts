@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import * as z from "zod";
-import type { Client } from "#identity/proof.ts";
+import type { Client } from "#identity/login/proof.ts";
 import { clientAddress } from "#platform/http.ts";
 
 // How the apps write ids, switches and themselves (docs/contracts.md, "The apps").

@@ -10,8 +10,8 @@ import {
   mayTake,
   note,
   noteGuess,
-} from "#identity/budget-rules.ts";
-import { prefixOf } from "#identity/budgets.ts";
+} from "#identity/codes/budget-rules.ts";
+import { prefixOf } from "#identity/codes/budgets.ts";
 
 const limits = {
   ...settings(env).LIMITS,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type Challenge, type CodePolicy, type CodeState, emptyState, prune } from "#identity/code-state.ts";
-import { guess, noteCall, redeemCall } from "#identity/guess-rules.ts";
-import { maySend, noteSend, withdrawSend } from "#identity/send-rules.ts";
+import { type Challenge, type CodePolicy, type CodeState, emptyState, prune } from "#identity/codes/code-state.ts";
+import { guess, noteCall, redeemCall } from "#identity/codes/guess-rules.ts";
+import { maySend, noteSend, withdrawSend } from "#identity/codes/send-rules.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;

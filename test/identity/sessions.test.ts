@@ -1,7 +1,15 @@
 import { env } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { banAccount, unbanAccount } from "#identity/accounts.ts";
-import { endSession, entomb, listSessions, openSession, repairTombstones, sessionOf } from "#identity/sessions.ts";
+import { banAccount, unbanAccount } from "#identity/accounts/accounts.ts";
+import { SYSTEM } from "#identity/journal/journal.ts";
+import {
+  endSession,
+  entomb,
+  listSessions,
+  openSession,
+  repairTombstones,
+  sessionOf,
+} from "#identity/sessions/sessions.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { aPhone, aResident, envWith, mobile } from "../support/world.ts";
 
@@ -33,7 +41,7 @@ test("a session that ended is refused at once where it matters, and within KV's 
   expect(await now(env, token, "edge")).toMatchObject({ account });
   expect(await now(far, token, "edge")).toMatchObject({ account });
 
-  await endSession(env, account, id, "test");
+  await endSession(env, "main", { subject: account, id, reason: "test" }, SYSTEM);
   expect(await now(far, token, "strict")).toBeUndefined();
   expect(await now(far, token, "edge")).toMatchObject({ account });
   expect(await now(aFarEdge(), token, "edge")).toBeUndefined();
@@ -58,7 +66,7 @@ test("a session that ends while it is being remembered is not remembered", async
   const { token, account, id } = await aResident();
   const later: (() => Promise<unknown>)[] = [];
   expect(await sessionOf(env, token, "edge", (work) => later.push(work))).toBeDefined();
-  await endSession(env, account, id, "test");
+  await endSession(env, "main", { subject: account, id, reason: "test" }, SYSTEM);
   for (const work of later) await work();
   expect(await now(env, token, "edge")).toBeUndefined();
 });
@@ -71,7 +79,7 @@ test("a session whose tombstone and signal were both lost is refused within the 
     SIGNALS: { send: () => Promise.reject(new Error("queue is away")) },
   });
   vi.spyOn(console, "error").mockImplementation(() => {});
-  await endSession(lost, account, id, "test");
+  await endSession(lost, "main", { subject: account, id, reason: "test" }, SYSTEM);
   expect(await now(env, token, "edge")).toBeDefined();
   expect(await now(env, token, "edge", new Date(Date.now() + 600_000))).toBeUndefined();
   await repairTombstones(env);
@@ -121,17 +129,17 @@ test("the twenty-first device signs out the one seen longest ago", async () => {
   const start = Date.now();
   for (let i = 1; i <= 20; i++)
     await openSession(env, { account, acr: "low", device: String(i) }, new Date(start + i * 1000));
-  expect(await listSessions(env, account, new Date(start + 21_000))).toHaveLength(20);
+  expect(await listSessions(env, "main", account, new Date(start + 21_000))).toHaveLength(20);
   expect(await now(env, first, "strict")).toBeUndefined();
 });
 
 test("a ban ends every session, and nobody can open one until it is lifted", async () => {
   const { token, account } = await aResident();
-  await banAccount(env, account);
+  await banAccount(env, "main", { id: account, reason: "test" }, SYSTEM);
   expect(await now(env, token, "edge")).toBeUndefined();
   const opened = await openSession(env, { account, acr: "low", device: null });
   expect(await now(env, opened, "strict")).toBeUndefined();
-  await unbanAccount(env, account);
+  await unbanAccount(env, "main", { id: account, reason: "test" }, SYSTEM);
   expect(await now(env, opened, "strict")).toMatchObject({ account });
 });
 
@@ -144,7 +152,7 @@ test("a tombstone that could not be written is announced, so that it will be", a
     SIGNALS: { send: async (signal: unknown) => void signals.push(signal) },
   });
   vi.spyOn(console, "error").mockImplementation(() => {});
-  await endSession(broken, account, id, "test");
+  await endSession(broken, "main", { subject: account, id, reason: "test" }, SYSTEM);
   expect(signals).toEqual([{ type: "sessions.ended", tokenHashes: [sha256(token)] }]);
   expect(await now(env, token, "edge")).toBeDefined();
   await entomb(env, [sha256(token)]);

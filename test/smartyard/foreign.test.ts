@@ -1,6 +1,6 @@
 import { env } from "cloudflare:test";
 import { beforeAll, expect, test } from "vitest";
-import { listSessions } from "#identity/sessions.ts";
+import { listSessions } from "#identity/sessions/sessions.ts";
 import { PROTECTED } from "../support/methods.ts";
 import { aHome, aPhone, aResident, call, mobile, outside, type SignedInResident } from "../support/world.ts";
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   [owner, stranger] = [await aResident({ phone }), await aResident({ phone: otherPhone })];
   theirs = await aHome({ phones: [phone], open: "http://127.0.0.1:8081/open" });
   await aHome({ phones: [otherPhone], open: "http://127.0.0.1:8081/open" });
-  ownerSession = (await listSessions(env, owner.account))[0]!.id;
+  ownerSession = (await listSessions(env, "main", owner.account))[0]!.id;
   const all = await mobile("cctv/all", { houseId: theirs.uid }, { token: owner.token });
   ownerCameraToken = (await all.json<{ data: [{ token: string }] }>()).data[0].token;
 });

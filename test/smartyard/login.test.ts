@@ -1,6 +1,7 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { expect, test, vi } from "vitest";
-import { accountOfPhone, banAccount } from "#identity/accounts.ts";
+import { accountOfPhone, banAccount } from "#identity/accounts/accounts.ts";
+import { SYSTEM } from "#identity/journal/journal.ts";
 import { hmac, sha256 } from "#platform/crypto.ts";
 import { aPhone, call, envWith, mobile, outside } from "../support/world.ts";
 
@@ -104,7 +105,7 @@ test("a code that could not be written down may be asked for again at once", asy
 test("a banned person gets the same answer and no code", async () => {
   const world = outside();
   const phone = aPhone();
-  await banAccount(env, (await accountOfPhone(env, phone, new Date())).id);
+  await banAccount(env, "main", { id: (await accountOfPhone(env, phone, new Date())).id, reason: "test" }, SYSTEM);
   const answer = await mobile("user/requestCode", { userPhone: phone });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ data: { method: "sms" } });
@@ -118,7 +119,7 @@ test("a banned person gets the same answer and no code", async () => {
 test("a used-up address learns nothing about who is blocked", async () => {
   outside();
   const phone = aPhone();
-  await banAccount(env, (await accountOfPhone(env, phone, new Date())).id);
+  await banAccount(env, "main", { id: (await accountOfPhone(env, phone, new Date())).id, reason: "test" }, SYSTEM);
   const limited = { headers: address(), env: envWith({ LIMITS: JSON.stringify({ addressPerHour: 1 }) }) };
   await mobile("user/requestCode", { userPhone: aPhone() }, limited);
   for (const userPhone of [aPhone(), phone])

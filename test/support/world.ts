@@ -2,8 +2,8 @@ import { createExecutionContext, env, waitOnExecutionContext } from "cloudflare:
 import { vi } from "vitest";
 import { app } from "#app.ts";
 import type { Env } from "#env.ts";
-import { accountOfPhone } from "#identity/accounts.ts";
-import { openSession, sessionOf } from "#identity/sessions.ts";
+import { accountOfPhone } from "#identity/accounts/accounts.ts";
+import { openSession, sessionOf } from "#identity/sessions/sessions.ts";
 import { createContract, type NewContract } from "#operator/contracts.ts";
 import { randomDigits } from "#platform/crypto.ts";
 import type { Resident } from "#premises/homes.ts";

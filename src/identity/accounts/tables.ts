@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { instant, operator } from "#platform/db.ts";
+import { flag, instant, operator } from "#platform/db.ts";
 
 /** A person. Known by identifiers, never by this row alone; a deleted one keeps only its ids. */
 export const accounts = sqliteTable(
@@ -14,8 +14,23 @@ export const accounts = sqliteTable(
     patronymic: text("patronymic"),
     createdAt: instant("created_at").notNull(),
     deletedAt: instant("deleted_at"),
+    lang: text("lang"),
+    avatar: text("avatar"),
+    note: text("note"),
+    epoch: integer("epoch").notNull().default(1),
+    twoStep: flag("two_step").notNull().default(false),
+    banReason: text("ban_reason"),
+    banUntil: instant("ban_until"),
+    challengeId: text("challenge_id"),
+    activatedAt: instant("activated_at"),
+    lastLoginAt: instant("last_login_at"),
+    eraseAt: instant("erase_at"),
+    ver: integer("ver").notNull().default(1),
   },
-  (t) => [uniqueIndex("accounts_id").on(t.operator, t.id)],
+  (t) => [
+    uniqueIndex("accounts_id").on(t.operator, t.id),
+    index("accounts_status").on(t.operator, t.status, t.createdAt),
+  ],
 );
 
 /** A phone number or e-mail address that an account claims; proven once verified, and then nobody else's. */
@@ -28,37 +43,28 @@ export const accountIdentifiers = sqliteTable(
     accountId: text("account_id").notNull(),
     verifiedAt: instant("verified_at"),
     createdAt: instant("created_at").notNull(),
+    id: text("id").notNull().default(""),
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.type, t.value, t.accountId] }),
     uniqueIndex("account_identifiers_verified").on(t.operator, t.type, t.value).where(sql`verified_at IS NOT NULL`),
     index("account_identifiers_account").on(t.operator, t.accountId),
+    index("account_identifiers_id").on(t.operator, t.id),
   ],
 );
 
-/** One signed-in app or browser. An ended session keeps its row: its camera tokens must stay refused. */
-export const sessions = sqliteTable(
-  "sessions",
+/** A password, as scrypt and salt. Of an inactive account it is the one that its registration gave. */
+export const accountPasswords = sqliteTable(
+  "account_passwords",
   {
     operator: operator(),
-    id: text("id").notNull(),
     accountId: text("account_id").notNull(),
-    tokenHash: text("token_hash").notNull(),
-    acr: text("acr", { enum: ["low", "normal"] }).notNull(),
-    device: text("device"),
-    createdAt: instant("created_at").notNull(),
-    lastSeenAt: instant("last_seen_at").notNull(),
-    expiresAt: instant("expires_at").notNull(),
-    endedAt: instant("ended_at"),
-    endReason: text("end_reason"),
+    phc: text("phc").notNull(),
+    mustReset: flag("must_reset").notNull().default(false),
+    changedAt: instant("changed_at").notNull(),
   },
-  (t) => [
-    primaryKey({ columns: [t.operator, t.id] }),
-    uniqueIndex("sessions_token").on(t.operator, t.tokenHash),
-    index("sessions_account").on(t.operator, t.accountId, t.endedAt),
-    index("sessions_ended").on(t.operator, t.endedAt).where(sql`ended_at IS NOT NULL`),
-  ],
+  (t) => [primaryKey({ columns: [t.operator, t.accountId] })],
 );
 
 export type Account = typeof accounts.$inferSelect;
-export type Session = typeof sessions.$inferSelect;
+export type AccountIdentifier = typeof accountIdentifiers.$inferSelect;

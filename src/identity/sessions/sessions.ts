@@ -1,10 +1,11 @@
 import { type Env, settings } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
 import { randomId, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
 import { logError } from "#platform/log.ts";
 import { announce } from "#platform/signals.ts";
+import { type Actor, journal } from "../journal/journal.ts";
 import {
   endSessionById,
   endSessionsOf,
@@ -12,6 +13,7 @@ import {
   insertSession,
   liveSession,
   liveSessionsOf,
+  sessionById,
   sessionsEndedAfter,
   touchSession,
 } from "./queries.ts";
@@ -41,14 +43,14 @@ interface Snapshot extends Live {
 type Entry = Snapshot | { ended: true };
 
 const DAY = 86_400_000;
-const SESSIONS_PER_ACCOUNT = 20;
 const KV_CACHE_S = 30;
 // Should every tombstone be lost, a session that has ended is still found out after so long.
 const SNAPSHOT_TRUSTED_MS = 600_000;
 // Longer than any edge may still hold the living snapshot; after that the key is absent and D1 is asked.
 const TOMBSTONE_S = 3600;
 
-const keyOf = (tokenHash: string) => `session:${tokenHash}`;
+/** Where KV keeps what it knows of a session. */
+export const keyOf = (tokenHash: string) => `session:${tokenHash}`;
 
 /**
  * Signs a device in and returns its token, which is shown once and stored only as a hash. A person may have many
@@ -59,14 +61,15 @@ export async function openSession(
   { account, acr, device }: { account: string; acr: Session["acr"]; device: string | null },
   now = new Date(),
 ): Promise<string> {
-  const [db, operator] = [database(env), settings(env).OPERATOR];
+  const { OPERATOR: operator, LIMITS } = settings(env);
+  const db = database(env);
   const token = crypto.randomUUID();
   const [, ended] = await db.batch([
     insertSession(db, {
-      ...{ operator, id: randomId(9), accountId: account, tokenHash: sha256(token), acr, device },
+      ...{ operator, id: randomId(9), subjectId: account, tokenHash: sha256(token), acr, device },
       ...{ createdAt: now, lastSeenAt: now, expiresAt: expiry(env, now) },
     }),
-    endSurplusSessions(db, operator, { accountId: account, at: now, reason: "too many" }, SESSIONS_PER_ACCOUNT),
+    endSurplusSessions(db, operator, { subjectId: account, at: now, reason: "too many" }, LIMITS.sessionsPerAccount),
   ]);
   if (ended.length > 0) await forgetTokens(env, ended);
   return token;
@@ -131,39 +134,42 @@ async function remember(env: Env, hash: string, snapshot: Snapshot, now: Date): 
 const expiry = (env: Env, now: Date) => new Date(now.getTime() + settings(env).SESSION_DAYS * DAY);
 
 /** Where the person is signed in, the most recently seen first. */
-export function listSessions(env: Env, account: string, now = new Date()) {
-  return liveSessionsOf(database(env), settings(env).OPERATOR, account, now);
+export function listSessions(env: Env, operator: string, subject: string, now = new Date()) {
+  return liveSessionsOf(database(env), operator, subject, now);
 }
 
-/** Signs one device of the account out. Another account's session is not found. */
+/** Signs one device of the subject out. Another one's session is not found. */
 export async function endSession(
   env: Env,
-  account: string,
-  id: string,
-  reason: string,
+  operator: string,
+  { subject, id, reason }: { subject: string; id: string; reason: string },
+  actor: Actor,
   now = new Date(),
 ): Promise<void> {
-  const ended = await endSessionById(database(env), settings(env).OPERATOR, id, {
-    accountId: account,
-    at: now,
-    reason,
-  });
-  if (ended.length === 0) throw new AppError("not_found", "There is no such session");
+  const db = database(env);
+  const [ended] = await db.batch([
+    endSessionById(db, operator, id, { subjectId: subject, at: now, reason }),
+    ...journal(db, operator, actor, { action: "session.ended", target: { kind: "session", id }, reason }, now),
+  ]);
+  if (ended.length === 0) throw fail("session_not_found");
   await forgetTokens(env, ended);
 }
 
-/** Signs the account out everywhere, or everywhere else when `except` is the session that asks. */
+/** Signs the subject out everywhere, or everywhere else when `except` is the session that asks. */
 export async function endAllSessions(
   env: Env,
-  account: string,
-  reason: string,
-  except = "",
+  operator: string,
+  { subject, reason, except = "" }: { subject: string; reason: string; except?: string },
+  actor: Actor,
   now = new Date(),
 ): Promise<void> {
-  await forgetTokens(
-    env,
-    await endSessionsOf(database(env), settings(env).OPERATOR, { accountId: account, at: now, reason }, except),
-  );
+  const db = database(env);
+  const entry = { action: "sessions.ended", target: { kind: "account", id: subject }, reason };
+  const [ended] = await db.batch([
+    endSessionsOf(db, operator, { subjectId: subject, at: now, reason }, except),
+    ...journal(db, operator, actor, entry, now),
+  ]);
+  await forgetTokens(env, ended);
 }
 
 /**
@@ -177,6 +183,15 @@ export async function forgetTokens(env: Env, ended: readonly { tokenHash: string
   await announce(env, { type: "sessions.ended", tokenHashes });
 }
 
+/** Lets KV say yes for a session that has refresh tokens; and takes it back if the session ended meanwhile. */
+export async function rememberAlive(env: Env, operator: string, id: string, now: Date): Promise<void> {
+  const hash = sha256(id);
+  const entry = JSON.stringify({ checkedAt: now.getTime() });
+  await env.TOKENS.put(keyOf(hash), entry, { expirationTtl: SNAPSHOT_TRUSTED_MS / 1000 });
+  const row = await sessionById(database(env), operator, id);
+  if (!row || row.endedAt !== null) await entomb(env, [hash]);
+}
+
 /** Makes KV say no to tokens. */
 export async function entomb(env: Env, tokenHashes: readonly string[]): Promise<void> {
   const tombstone = JSON.stringify({ ended: true });
@@ -187,8 +202,7 @@ const REPAIR_MS = 3 * 60_000;
 
 /** Every minute: the tombstones of sessions that ended lately, once more. KV refuses a second write within a second. */
 export async function repairTombstones(env: Env, now = new Date()): Promise<void> {
-  const since = new Date(now.getTime() - REPAIR_MS);
-  const ended = await sessionsEndedAfter(database(env), settings(env).OPERATOR, since);
+  const ended = await sessionsEndedAfter(database(env), new Date(now.getTime() - REPAIR_MS));
   await entomb(
     env,
     ended.map(({ tokenHash }) => tokenHash),

@@ -2,8 +2,8 @@ import { type Env, type Settings, settings } from "#env.ts";
 import { keyFor, shortMac } from "#platform/crypto.ts";
 import { AppError } from "#platform/errors.ts";
 import { type Phone, parsePhone } from "#platform/phones.ts";
-import { networkOf } from "./budgets.ts";
-import type { CodePolicy } from "./code-state.ts";
+import { networkOf } from "../codes/budgets.ts";
+import type { CodePolicy } from "../codes/code-state.ts";
 
 // What it takes to prove a phone number: which phone is meant, who asks, how, and how often.
 

@@ -1,4 +1,4 @@
-import type { Limits } from "#env.ts";
+import type { Limits } from "#platform/limits.ts";
 
 // How many codes may leave from one client address, to one country, for one operator (after authgear's published
 // fraud protection; figures in docs/settings.md). What counts is codes that were sent and never

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env, Limits } from "#env.ts";
+import type { Env } from "#env.ts";
+import type { Limits } from "#platform/limits.ts";
 import {
   type BudgetKind,
   type BudgetState,

@@ -4,12 +4,12 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
 import type { Phone } from "#platform/phones.ts";
-import { accountOfPhone, type Person, renameAccount } from "./accounts.ts";
-import { budgetsOf, forgiveGuess, noteEntered, takeGuess, takeSend } from "./budgets.ts";
-import type { GuessVerdict } from "./guess-rules.ts";
+import { accountOfPhone, type Person, renameAccount } from "../accounts/accounts.ts";
+import { accountByPhone } from "../accounts/queries.ts";
+import { budgetsOf, forgiveGuess, noteEntered, takeGuess, takeSend } from "../codes/budgets.ts";
+import type { GuessVerdict } from "../codes/guess-rules.ts";
+import { openSession } from "../sessions/sessions.ts";
 import { type Client, clientMac, codesOf, installOf, type Method, methodFor, phoneOf, policyOf } from "./proof.ts";
-import { accountByPhone } from "./queries.ts";
-import { openSession } from "./sessions.ts";
 
 export interface SignedIn {
   token: string;

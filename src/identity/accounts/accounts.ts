@@ -1,0 +1,155 @@
+import { type Env, settings } from "#env.ts";
+import { newId } from "#platform/crypto.ts";
+import { database, isDuplicate } from "#platform/db.ts";
+import { type Actor, journal } from "../journal/journal.ts";
+import { endSessionsOf } from "../sessions/queries.ts";
+import { forgetTokens } from "../sessions/sessions.ts";
+import {
+  accountById,
+  accountByPhone,
+  deleteIdentifiers,
+  deletePassword,
+  insertAccount,
+  insertIdentifier,
+  raiseEpoch,
+  updateAccount,
+} from "./queries.ts";
+import type { Account } from "./tables.ts";
+
+export type Person = Pick<Account, "n" | "id" | "status" | "name" | "patronymic">;
+
+const aboutAccount = (id: string) => ({ kind: "account", id });
+
+/**
+ * The account that has proven to own the phone; a new, active one if nobody has. Two first logins at once make one account.
+ * What others registered for that number without proving it is worth nothing, least of all their passwords.
+ */
+export async function accountOfPhone(env: Env, phone: string, now: Date): Promise<Person> {
+  const [db, operator] = [database(env), settings(env).OPERATOR];
+  const known = await accountByPhone(db, operator, phone);
+  if (known) return known;
+  const id = newId("acc");
+  const entry = {
+    action: "account.created",
+    target: aboutAccount(id),
+    events: [
+      { type: "account.created", id },
+      { type: "account.activated", id },
+    ],
+  } as const;
+  try {
+    const [rows] = await db.batch([
+      insertAccount(db, { operator, id, status: "active", createdAt: now, activatedAt: now, lastLoginAt: now }),
+      ...journal(db, operator, { kind: "account", id }, entry, now),
+      insertIdentifier(db, {
+        ...{ operator, id: newId("idn"), type: "phone", value: phone },
+        ...{ accountId: id, verifiedAt: now, createdAt: now },
+      }),
+    ]);
+    return { n: rows[0]!.n, id, status: "active", name: null, patronymic: null };
+  } catch (error) {
+    const winner = isDuplicate(error) ? await accountByPhone(db, operator, phone) : undefined;
+    if (!winner) throw error;
+    return winner;
+  }
+}
+
+/** What the person calls themselves; null where they never said. */
+export async function nameOf(env: Env, id: string): Promise<{ name: string | null; patronymic: string | null }> {
+  const account = await accountById(database(env), settings(env).OPERATOR, id);
+  return { name: account?.name ?? null, patronymic: account?.patronymic ?? null };
+}
+
+export async function renameAccount(
+  env: Env,
+  id: string,
+  name: string,
+  patronymic: string | null,
+  now = new Date(),
+): Promise<void> {
+  const [db, operator] = [database(env), settings(env).OPERATOR];
+  const entry = {
+    ...{ action: "account.updated", target: aboutAccount(id), after: { fields: ["name", "patronymic"] } },
+    events: [{ type: "account.updated", id }],
+  } as const;
+  await db.batch([
+    updateAccount(db, operator, id, { name, patronymic }),
+    ...journal(db, operator, { kind: "account", id }, entry, now),
+  ]);
+}
+
+/**
+ * Shuts a person out, for good or until a time: every session, every access token and every camera token ends, and no code is
+ * sent. Returns false where the account is not there, or shut out already.
+ */
+export async function banAccount(
+  env: Env,
+  operator: string,
+  { id, reason, until = null }: { id: string; reason: string; until?: Date | null },
+  actor: Actor,
+  now = new Date(),
+): Promise<boolean> {
+  const db = database(env);
+  const entry = {
+    ...{ action: "account.banned", target: aboutAccount(id), reason, after: { until } },
+    events: [{ type: "account.banned", id, data: { until } }],
+  } as const;
+  const change = { status: "banned", banReason: reason, banUntil: until } as const;
+  const [banned, ...rest] = await db.batch([
+    updateAccount(db, operator, id, change, { status: "active" }),
+    ...journal(db, operator, actor, entry, now),
+    raiseEpoch(db, operator, id),
+    endSessionsOf(db, operator, { subjectId: id, at: now, reason: "banned" }),
+  ]);
+  await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
+  return banned.length > 0;
+}
+
+/** Lets a person in again. Returns false where nobody was shut out. */
+export async function unbanAccount(
+  env: Env,
+  operator: string,
+  { id, reason }: { id: string; reason: string },
+  actor: Actor,
+  now = new Date(),
+): Promise<boolean> {
+  const db = database(env);
+  const entry = {
+    ...{ action: "account.unbanned", target: aboutAccount(id), reason },
+    events: [{ type: "account.unbanned", id }],
+  } as const;
+  const [unbanned] = await db.batch([
+    updateAccount(db, operator, id, { status: "active", banReason: null, banUntil: null }, { status: "banned" }),
+    ...journal(db, operator, actor, entry, now),
+  ]);
+  return unbanned.length > 0;
+}
+
+/**
+ * Deletes a person: the phones and addresses are free again, every session ends. What is left of them goes at the
+ * returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the audit goes on to name it.
+ */
+export async function deleteAccount(
+  env: Env,
+  operator: string,
+  { id, reason }: { id: string; reason: string },
+  actor: Actor,
+  now = new Date(),
+): Promise<Date> {
+  const db = database(env);
+  const eraseAt = new Date(now.getTime() + settings(env).LIMITS.keepDeletedDays * 86_400_000);
+  const entry = {
+    ...{ action: "account.deleted", target: aboutAccount(id), reason },
+    events: [{ type: "account.deleted", id }],
+  } as const;
+  const [, ...rest] = await db.batch([
+    updateAccount(db, operator, id, { status: "deleted", deletedAt: now, eraseAt }),
+    ...journal(db, operator, actor, entry, now),
+    raiseEpoch(db, operator, id),
+    deleteIdentifiers(db, operator, id),
+    deletePassword(db, operator, id),
+    endSessionsOf(db, operator, { subjectId: id, at: now, reason: "deleted" }),
+  ]);
+  await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
+  return eraseAt;
+}

@@ -1,0 +1,125 @@
+import { and, eq, isNotNull, sql } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { type Account, type AccountIdentifier, accountIdentifiers, accountPasswords, accounts } from "./tables.ts";
+
+// Reads return rows. Writes return unawaited statements, so that one of them can be
+// awaited alone and several can go to D1 as one atomic `db.batch([...])`.
+
+export type IdentifierType = AccountIdentifier["type"];
+
+/** The account that has proven to own the identifier. */
+export function accountByIdentifier(db: Db, operator: string, type: IdentifierType, value: string) {
+  return db
+    .select({
+      n: accounts.n,
+      id: accounts.id,
+      status: accounts.status,
+      name: accounts.name,
+      patronymic: accounts.patronymic,
+      banUntil: accounts.banUntil,
+      lastLoginAt: accounts.lastLoginAt,
+      twoStep: accounts.twoStep,
+    })
+    .from(accountIdentifiers)
+    .innerJoin(
+      accounts,
+      and(eq(accounts.operator, accountIdentifiers.operator), eq(accounts.id, accountIdentifiers.accountId)),
+    )
+    .where(
+      and(
+        eq(accountIdentifiers.operator, operator),
+        eq(accountIdentifiers.type, type),
+        eq(accountIdentifiers.value, value),
+        isNotNull(accountIdentifiers.verifiedAt),
+      ),
+    )
+    .get();
+}
+
+export const accountByPhone = (db: Db, operator: string, phone: string) =>
+  accountByIdentifier(db, operator, "phone", phone);
+
+export function accountById(db: Db, operator: string, id: string) {
+  return db
+    .select()
+    .from(accounts)
+    .where(and(eq(accounts.operator, operator), eq(accounts.id, id)))
+    .get();
+}
+
+export function insertAccount(db: Db, account: typeof accounts.$inferInsert) {
+  return db.insert(accounts).values(account).returning({ n: accounts.n });
+}
+
+export function insertIdentifier(db: Db, identifier: typeof accountIdentifiers.$inferInsert) {
+  return db.insert(accountIdentifiers).values(identifier);
+}
+
+export function identifiersOf(db: Db, operator: string, accountId: string) {
+  return db
+    .select()
+    .from(accountIdentifiers)
+    .where(and(eq(accountIdentifiers.operator, operator), eq(accountIdentifiers.accountId, accountId)))
+    .orderBy(accountIdentifiers.createdAt)
+    .all();
+}
+
+/** Changes fields of an account that is not deleted, and counts its version up. */
+export function updateAccount(
+  db: Db,
+  operator: string,
+  id: string,
+  change: Partial<Omit<Account, "n" | "operator" | "id" | "ver">>,
+  { ver, status }: { ver?: number | undefined; status?: Account["status"] | undefined } = {},
+) {
+  return db
+    .update(accounts)
+    .set({ ...change, ver: sql`${accounts.ver} + 1` })
+    .where(
+      and(
+        eq(accounts.operator, operator),
+        eq(accounts.id, id),
+        status === undefined ? sql`${accounts.status} <> 'deleted'` : eq(accounts.status, status),
+        ver === undefined ? undefined : eq(accounts.ver, ver),
+      ),
+    )
+    .returning({ id: accounts.id, ver: accounts.ver });
+}
+
+/** Every access token that the account has is dead from now on. */
+export function raiseEpoch(db: Db, operator: string, id: string) {
+  return db
+    .update(accounts)
+    .set({ epoch: sql`${accounts.epoch} + 1` })
+    .where(and(eq(accounts.operator, operator), eq(accounts.id, id)));
+}
+
+export function deleteIdentifiers(db: Db, operator: string, accountId: string) {
+  return db
+    .delete(accountIdentifiers)
+    .where(and(eq(accountIdentifiers.operator, operator), eq(accountIdentifiers.accountId, accountId)));
+}
+
+export function passwordOf(db: Db, operator: string, accountId: string) {
+  return db
+    .select()
+    .from(accountPasswords)
+    .where(and(eq(accountPasswords.operator, operator), eq(accountPasswords.accountId, accountId)))
+    .get();
+}
+
+export function setPassword(db: Db, operator: string, accountId: string, phc: string, now: Date) {
+  return db
+    .insert(accountPasswords)
+    .values({ operator, accountId, phc, changedAt: now })
+    .onConflictDoUpdate({
+      target: [accountPasswords.operator, accountPasswords.accountId],
+      set: { phc, changedAt: now, mustReset: false },
+    });
+}
+
+export function deletePassword(db: Db, operator: string, accountId: string) {
+  return db
+    .delete(accountPasswords)
+    .where(and(eq(accountPasswords.operator, operator), eq(accountPasswords.accountId, accountId)));
+}

@@ -1,0 +1,8 @@
+import { eq } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { clients } from "./tables.ts";
+
+/** A client by its id, which no two operators' clients share. */
+export function clientById(db: Db, id: string) {
+  return db.select().from(clients).where(eq(clients.id, id)).limit(1);
+}

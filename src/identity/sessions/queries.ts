@@ -1,0 +1,185 @@
+import { and, asc, desc, eq, gt, isNotNull, isNull, lte, ne, type SQL, sql } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { accountIdentifiers, accounts } from "../accounts/tables.ts";
+import { clients } from "../clients/tables.ts";
+import { controllers } from "../controllers/tables.ts";
+import { signingKeys } from "../tokens/tables.ts";
+import { type Session, sessions } from "./tables.ts";
+
+// Reads return rows. Writes return unawaited statements, so that one of them can be
+// awaited alone and several can go to D1 as one atomic `db.batch([...])`.
+
+export function insertSession(db: Db, session: typeof sessions.$inferInsert) {
+  return db.insert(sessions).values(session);
+}
+
+/** The session of a resident's app, with the account and the phone it belongs to, if all are alive. */
+export function liveSession(db: Db, operator: string, tokenHash: string, now: Date) {
+  return db
+    .select({
+      id: sessions.id,
+      account: accounts.id,
+      n: accounts.n,
+      phone: accountIdentifiers.value,
+      acr: sessions.acr,
+      seenAt: sessions.lastSeenAt,
+      expiresAt: sessions.expiresAt,
+    })
+    .from(sessions)
+    .innerJoin(accounts, and(eq(accounts.operator, sessions.operator), eq(accounts.id, sessions.subjectId)))
+    .innerJoin(
+      accountIdentifiers,
+      and(
+        eq(accountIdentifiers.operator, sessions.operator),
+        eq(accountIdentifiers.accountId, sessions.subjectId),
+        eq(accountIdentifiers.type, "phone"),
+        isNotNull(accountIdentifiers.verifiedAt),
+      ),
+    )
+    .where(
+      and(
+        eq(sessions.operator, operator),
+        eq(sessions.tokenHash, tokenHash),
+        isNull(sessions.endedAt),
+        gt(sessions.expiresAt, now),
+        eq(accounts.status, "active"),
+      ),
+    )
+    .get();
+}
+
+/** Whatever has to be alive for a token of this session to be good: the session, its subject, the key that signed. One row, one trip. */
+export function sessionState(db: Db, operator: string, id: string, kid: string) {
+  return db
+    .select({
+      session: sessions,
+      accountStatus: accounts.status,
+      accountEpoch: accounts.epoch,
+      deviceStatus: controllers.status,
+      deviceEpoch: controllers.epoch,
+      domainId: controllers.domainId,
+      clientStatus: clients.status,
+      keyRevokedAt: signingKeys.revokedAt,
+    })
+    .from(sessions)
+    .leftJoin(accounts, and(eq(accounts.operator, sessions.operator), eq(accounts.id, sessions.subjectId)))
+    .leftJoin(controllers, and(eq(controllers.operator, sessions.operator), eq(controllers.id, sessions.subjectId)))
+    .leftJoin(clients, and(eq(clients.operator, sessions.operator), eq(clients.id, sessions.clientId)))
+    .leftJoin(signingKeys, and(eq(signingKeys.operator, "*"), eq(signingKeys.kid, kid)))
+    .where(and(eq(sessions.operator, operator), eq(sessions.id, id)))
+    .limit(1);
+}
+
+export function sessionById(db: Db, operator: string, id: string) {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), eq(sessions.id, id)))
+    .get();
+}
+
+export type SessionState = Awaited<ReturnType<typeof sessionState>>[number];
+
+export function liveSessionsOf(db: Db, operator: string, subjectId: string, now: Date) {
+  return db
+    .select()
+    .from(sessions)
+    .where(
+      and(
+        eq(sessions.operator, operator),
+        eq(sessions.subjectId, subjectId),
+        isNull(sessions.endedAt),
+        gt(sessions.expiresAt, now),
+      ),
+    )
+    .orderBy(desc(sessions.lastSeenAt))
+    .all();
+}
+
+export function touchSession(db: Db, operator: string, id: string, seenAt: Date, expiresAt: Date) {
+  return db
+    .update(sessions)
+    .set({ lastSeenAt: seenAt, expiresAt })
+    .where(and(eq(sessions.operator, operator), eq(sessions.id, id), isNull(sessions.endedAt)));
+}
+
+/** Moves a living session's refresh token on by one generation; returns nothing where another request was faster. */
+export function rotateSession(
+  db: Db,
+  operator: string,
+  { id, generation, at, expiresAt }: { id: string; generation: number; at: Date; expiresAt: Date },
+) {
+  return db
+    .update(sessions)
+    .set({ generation: generation + 1, rotatedAt: at, lastSeenAt: at, expiresAt })
+    .where(
+      and(
+        eq(sessions.operator, operator),
+        eq(sessions.id, id),
+        eq(sessions.generation, generation),
+        isNull(sessions.endedAt),
+      ),
+    )
+    .returning({ generation: sessions.generation });
+}
+
+/** The person has proven who they are once more. */
+export function renewAuth(db: Db, operator: string, id: string, at: Date, amr: Session["amr"], acr: Session["acr"]) {
+  return db
+    .update(sessions)
+    .set({ authAt: at, amr, acr })
+    .where(and(eq(sessions.operator, operator), eq(sessions.id, id), isNull(sessions.endedAt)))
+    .returning({ id: sessions.id });
+}
+
+export interface Ending {
+  subjectId: string;
+  at: Date;
+  reason: string;
+}
+
+/** Ends those living sessions of the subject that `which` picks. Returns the hashes of the tokens that died. */
+function endSessions(db: Db, operator: string, { subjectId, at, reason }: Ending, which: SQL) {
+  return db
+    .update(sessions)
+    .set({ endedAt: at, endReason: reason })
+    .where(and(eq(sessions.operator, operator), eq(sessions.subjectId, subjectId), isNull(sessions.endedAt), which))
+    .returning({ id: sessions.id, tokenHash: sessions.tokenHash });
+}
+
+export function endSessionById(db: Db, operator: string, id: string, ending: Ending) {
+  return endSessions(db, operator, ending, eq(sessions.id, id));
+}
+
+/** All but `except`. */
+export function endSessionsOf(db: Db, operator: string, ending: Ending, except = "") {
+  return endSessions(db, operator, ending, ne(sessions.id, except));
+}
+
+/** Those that were seen longest ago, so that at most `keep` live on. */
+export function endSurplusSessions(db: Db, operator: string, ending: Ending, keep: number) {
+  const surplus = db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), eq(sessions.subjectId, ending.subjectId), isNull(sessions.endedAt)))
+    .orderBy(desc(sessions.lastSeenAt), asc(sessions.id))
+    .limit(1000)
+    .offset(keep);
+  return endSessions(db, operator, ending, sql`${sessions.id} IN ${surplus}`);
+}
+
+/** At most a thousand of any operator, the most recent first: what a write to KV may still be owed to. */
+export function sessionsEndedAfter(db: Db, since: Date) {
+  return db
+    .select({ tokenHash: sessions.tokenHash })
+    .from(sessions)
+    .where(and(isNotNull(sessions.endedAt), gt(sessions.endedAt, since)))
+    .orderBy(desc(sessions.endedAt))
+    .limit(1000)
+    .all();
+}
+
+/** Short-lived service sessions need no memory. */
+export function deleteServiceSessions(db: Db, before: Date) {
+  return db.delete(sessions).where(and(eq(sessions.kind, "service"), lte(sessions.expiresAt, before)));
+}

@@ -1,0 +1,20 @@
+import { Hono } from "hono";
+import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
+import type { ShieldEnv } from "./wire/context.ts";
+import { limitInput } from "./wire/input.ts";
+import { identify, nothingHere, problem } from "./wire/problem.ts";
+
+/** /shield/v1: accounts, sessions, controllers, domains and rights. Each room brings its own routes. */
+export const shield = new Hono<ShieldEnv>();
+
+shield.use(identify, limitInput);
+shield.onError(problem);
+
+shield.get("/problems/:code", (c) => {
+  const code = c.req.param("code");
+  if (!isFailureCode(code)) throw fail("route_not_found");
+  const { num, status, en, ru } = CATALOGUE[code];
+  return c.json({ code, num, status, title: en, texts: { en, ru } });
+});
+
+shield.all("*", nothingHere);

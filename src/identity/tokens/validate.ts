@@ -1,0 +1,72 @@
+import type { Env } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
+import { sha256 } from "#platform/crypto.ts";
+import { database } from "#platform/db.ts";
+import type { After } from "#platform/http.ts";
+import { type SessionState, sessionState } from "../sessions/queries.ts";
+import { type Freshness, keyOf, rememberAlive } from "../sessions/sessions.ts";
+import { type Claims, readAccessToken, subjectOf } from "./access-token.ts";
+import { revokedAtEdge } from "./signing-keys.ts";
+import type { Subject } from "./subject.ts";
+
+interface Asked {
+  kinds: readonly Subject["kind"][];
+  freshness: Freshness;
+}
+
+/** What KV holds under a session's hash. */
+type Entry = { checkedAt: number } | { ended: true };
+
+const KV_CACHE_S = 30;
+const TRUSTED_MS = 600_000;
+
+/**
+ * Who a bearer token speaks for. `strict` asks D1, in one trip, whether session, subject, client and key are alive; `edge` asks
+ * KV, in one read, and D1 only where KV knows nothing. Throws `token_invalid`, `token_expired`, `session_revoked`.
+ */
+export async function validate(
+  env: Env,
+  token: string,
+  { kinds, freshness }: Asked,
+  later: After,
+  now = new Date(),
+): Promise<Subject> {
+  const { claims, kid } = await readAccessToken(env, token, kinds, now);
+  const subject = subjectOf(claims);
+  if (freshness === "edge") {
+    const [entry, revoked] = await Promise.all([
+      env.TOKENS.get<Entry>(keyOf(sha256(claims.sid)), { type: "json", cacheTtl: KV_CACHE_S }),
+      revokedAtEdge(env, later, now),
+    ]);
+    if (revoked.has(kid)) throw fail("token_invalid");
+    if (entry && "ended" in entry) throw fail("session_revoked");
+    if (entry && now.getTime() - entry.checkedAt < TRUSTED_MS) return subject;
+  }
+  const [state] = await sessionState(database(env), claims.op, claims.sid, kid);
+  const domain = stillGood(claims, state, now);
+  if (freshness === "edge") later(() => rememberAlive(env, claims.op, claims.sid, now));
+  return { ...subject, ...(claims.knd === "device" && { domain }) };
+}
+
+/** Throws unless everything that the token depends on is alive. Returns the domain of a device. */
+function stillGood(claims: Claims, state: SessionState | undefined, now: Date): string | null {
+  if (!state || state.session.subjectId !== claims.sub || state.session.kind !== claims.knd)
+    throw fail("session_revoked");
+  if (state.keyRevokedAt !== null) throw fail("token_invalid");
+  const { session } = state;
+  if (session.endedAt !== null || session.expiresAt <= now || !subjectIsAlive(state)) throw fail("session_revoked");
+  if (claims.ep < (epochOf(state) ?? 1)) throw fail("session_revoked");
+  return state.domainId;
+}
+
+/** Whether whoever holds the session may have it. */
+export function subjectIsAlive({ session, accountStatus, deviceStatus, clientStatus }: SessionState): boolean {
+  // Of a client without a row there is nothing to switch off: the deployment's own app.
+  if (clientStatus === "disabled") return false;
+  if (session.kind === "account") return accountStatus === "active";
+  if (session.kind === "device") return deviceStatus === "enrolled" || deviceStatus === "claimed";
+  return clientStatus === "active";
+}
+
+export const epochOf = ({ session, accountEpoch, deviceEpoch }: SessionState): number =>
+  (session.kind === "account" ? accountEpoch : session.kind === "device" ? deviceEpoch : 1) ?? 1;

@@ -1,0 +1,73 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { settings } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
+import { after } from "#platform/http.ts";
+import { confidentialClient } from "../clients/clients.ts";
+import type { Freshness } from "../sessions/sessions.ts";
+import type { Subject } from "../tokens/subject.ts";
+import { validate } from "../tokens/validate.ts";
+import type { ShieldEnv } from "./context.ts";
+
+interface Wanted {
+  /** Which tokens are taken here: people's, unless something else is said. */
+  kinds?: readonly Subject["kind"][];
+  /** Where it is not said: `edge` to read, `strict` to change. */
+  freshness?: Freshness;
+  /** The person must have proven who they are within LIMITS.freshSeconds. */
+  fresh?: boolean;
+  /** A session opened with four digits will not do. */
+  firm?: boolean;
+}
+
+/** Who is asking, by access token in the `Authorization` header and nowhere else. Leaves `c.var.caller`. */
+export function bearer({
+  kinds = ["account"],
+  freshness,
+  fresh = false,
+  firm = false,
+}: Wanted = {}): MiddlewareHandler<ShieldEnv> {
+  return async (c, next) => {
+    const caller = await validate(
+      c.env,
+      bearerIn(c),
+      { kinds, freshness: freshness ?? freshnessOf(c.req.method, fresh) },
+      after(c),
+    );
+    c.set("caller", caller);
+    if (fresh) demandFresh(c, caller);
+    if (firm && caller.acr === "low") throw fail("acr_too_low");
+    await next();
+  };
+}
+
+const freshnessOf = (method: string, fresh: boolean): Freshness =>
+  !fresh && (method === "GET" || method === "HEAD") ? "edge" : "strict";
+
+/** The bearer token of the request; throws `token_missing`. */
+export function bearerIn(c: Context): string {
+  const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
+  if (token === undefined) throw fail("token_missing");
+  return token;
+}
+
+function demandFresh(c: Context<ShieldEnv>, { authAt }: Subject): void {
+  const age = Date.now() - authAt.getTime();
+  if (age > settings(c.env).LIMITS.freshSeconds * 1000) throw fail("reauthentication_required");
+}
+
+/** Which client is asking, by Basic. Leaves `c.var.client`. Throws `invalid_client`, and `insufficient_scope` where it lacks `scope`. */
+export function confidential(scope?: string): MiddlewareHandler<ShieldEnv> {
+  return async (c, next) => {
+    const client = await confidentialClient(c.env, c.req.header("authorization"));
+    c.set("client", client);
+    adoptRequestId(c);
+    if (scope && !client.scopes.includes(scope)) throw fail("insufficient_scope");
+    await next();
+  };
+}
+
+/** A trusted client may name its request itself, so that one id runs through its logs and ours. */
+function adoptRequestId(c: Context<ShieldEnv>): void {
+  const given = c.req.header("x-request-id");
+  if (given && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(given)) c.set("requestId", given);
+}
