@@ -155,6 +155,7 @@ CREATE TABLE challenges (
   client_id  TEXT NOT NULL,
   type       TEXT NOT NULL CHECK (type IN ('phone', 'email')),
   value      TEXT NOT NULL,
+  country    TEXT NOT NULL,
   account_id TEXT,                          -- null: a decoy, or nobody yet
   length     INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
@@ -164,6 +165,7 @@ CREATE TABLE challenges (
 ) STRICT;
 
 CREATE INDEX challenges_target ON challenges (operator, type, value, created_at);
+CREATE INDEX challenges_expired ON challenges (expires_at);
 
 -- The first of two steps was taken; the token is shown once and stored as its hash.
 CREATE TABLE mfa_tokens (
@@ -228,6 +230,7 @@ CREATE TABLE domains (
   status         TEXT NOT NULL CHECK (status IN ('active', 'deleted')),
   policy_version INTEGER NOT NULL DEFAULT 1,
   next_owner_id  TEXT,                      -- to whom the owner offers the domain
+  offered_by     TEXT,                      -- the owner who does
   created_by     TEXT NOT NULL,
   created_at     INTEGER NOT NULL,
   ver            INTEGER NOT NULL DEFAULT 1,

@@ -12,6 +12,7 @@ export const domains = sqliteTable(
     status: text("status", { enum: ["active", "deleted"] }).notNull(),
     policyVersion: integer("policy_version").notNull().default(1),
     nextOwnerId: text("next_owner_id"),
+    offeredBy: text("offered_by"),
     createdBy: text("created_by").notNull(),
     createdAt: instant("created_at").notNull(),
     ver: integer("ver").notNull().default(1),
