@@ -59,8 +59,11 @@ ALTER TABLE accounts ADD COLUMN challenge_id TEXT;                     -- inacti
 ALTER TABLE accounts ADD COLUMN activated_at INTEGER;
 ALTER TABLE accounts ADD COLUMN last_login_at INTEGER;
 ALTER TABLE accounts ADD COLUMN erase_at INTEGER;                      -- deleted: when what is left of the person goes
+ALTER TABLE accounts ADD COLUMN name_folded TEXT;                      -- the name in lower case, to search in: SQLite folds ASCII only
 ALTER TABLE accounts ADD COLUMN ver INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX accounts_status ON accounts (operator, status, created_at);
+UPDATE accounts SET name_folded = lower(name) WHERE name IS NOT NULL;
+CREATE INDEX accounts_name ON accounts (operator, name_folded) WHERE name_folded IS NOT NULL;
 
 ALTER TABLE account_identifiers ADD COLUMN id TEXT NOT NULL DEFAULT '';
 UPDATE account_identifiers SET id = 'idn_' || upper(hex(randomblob(13)));
@@ -175,6 +178,7 @@ CREATE TABLE mfa_tokens (
   client_id  TEXT NOT NULL,
   amr        TEXT NOT NULL,
   device     TEXT,
+  tries      INTEGER NOT NULL DEFAULT 0,
   expires_at INTEGER NOT NULL,
   used_at    INTEGER,
   PRIMARY KEY (operator, hash)
@@ -192,8 +196,7 @@ CREATE TABLE controllers (
   domain_id        TEXT,
   owner_account_id TEXT,
   epoch            INTEGER NOT NULL DEFAULT 1,
-  claim_hash       TEXT,
-  claim_fails      INTEGER NOT NULL DEFAULT 0,
+  claim_hash       TEXT,                    -- SHA-256 of the code that is printed on the unit; null: none is good
   ban_reason       TEXT,
   created_at       INTEGER NOT NULL,
   enrolled_at      INTEGER,
@@ -203,13 +206,25 @@ CREATE TABLE controllers (
   PRIMARY KEY (operator, id)
 ) STRICT;
 
+CREATE UNIQUE INDEX controllers_id ON controllers (id);
 CREATE UNIQUE INDEX controllers_serial ON controllers (operator, serial);
 CREATE INDEX controllers_domain ON controllers (operator, domain_id);
 CREATE INDEX controllers_status ON controllers (operator, status);
 
+-- Claim codes that were tried, whether or not there is such a serial: nobody is to learn that from the count.
+CREATE TABLE claim_tries (
+  operator TEXT NOT NULL,
+  serial   TEXT NOT NULL,
+  tries    INTEGER NOT NULL,
+  last_at  INTEGER NOT NULL,
+  PRIMARY KEY (operator, serial)
+) STRICT;
+
+CREATE INDEX claim_tries_last ON claim_tries (last_at);
+
 CREATE TABLE controller_credentials (
   operator    TEXT NOT NULL,
-  id          TEXT NOT NULL,
+  id          TEXT NOT NULL,                -- made of the secret's hash or the key's thumbprint: no two controllers share one
   device_id   TEXT NOT NULL,
   type        TEXT NOT NULL CHECK (type IN ('secret', 'jwk', 'enrolment')),
   secret_hash TEXT,

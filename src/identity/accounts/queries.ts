@@ -48,8 +48,15 @@ export function accountById(db: Db, operator: string, id: string) {
 }
 
 export function insertAccount(db: Db, account: typeof accounts.$inferInsert) {
-  return db.insert(accounts).values(account).returning({ n: accounts.n });
+  return db
+    .insert(accounts)
+    .values({ ...account, ...folded(account) })
+    .returning({ n: accounts.n });
 }
+
+/** The form of a name that is searched in. */
+const folded = (change: { name?: string | null | undefined }) =>
+  change.name === undefined ? {} : { nameFolded: change.name?.toLowerCase() ?? null };
 
 export function insertIdentifier(db: Db, identifier: typeof accountIdentifiers.$inferInsert) {
   return db.insert(accountIdentifiers).values(identifier);
@@ -69,12 +76,12 @@ export function updateAccount(
   db: Db,
   operator: string,
   id: string,
-  change: Partial<Omit<Account, "n" | "operator" | "id" | "ver">>,
+  change: Partial<Omit<Account, "n" | "operator" | "id" | "ver" | "nameFolded">>,
   { ver, status }: { ver?: number | undefined; status?: Account["status"] | undefined } = {},
 ) {
   return db
     .update(accounts)
-    .set({ ...change, ver: sql`${accounts.ver} + 1` })
+    .set({ ...change, ...folded(change), ver: sql`${accounts.ver} + 1` })
     .where(
       and(
         eq(accounts.operator, operator),

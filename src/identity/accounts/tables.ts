@@ -25,11 +25,13 @@ export const accounts = sqliteTable(
     activatedAt: instant("activated_at"),
     lastLoginAt: instant("last_login_at"),
     eraseAt: instant("erase_at"),
+    nameFolded: text("name_folded"),
     ver: integer("ver").notNull().default(1),
   },
   (t) => [
     uniqueIndex("accounts_id").on(t.operator, t.id),
     index("accounts_status").on(t.operator, t.status, t.createdAt),
+    index("accounts_name").on(t.operator, t.nameFolded).where(sql`name_folded IS NOT NULL`),
   ],
 );
 
