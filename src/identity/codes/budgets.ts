@@ -13,12 +13,12 @@ export function budgetsOf(
   address: string,
   country: string,
   kinds: readonly BudgetKind[] = ["address", "country", "operator"],
+  operator = settings(env).OPERATOR,
 ): Budget[] {
-  const { OPERATOR } = settings(env);
   const names = {
     address: addressName(env, address),
-    country: `country:${OPERATOR}:${country}`,
-    operator: `operator:${OPERATOR}`,
+    country: `country:${operator}:${country}`,
+    operator: `operator:${operator}`,
   };
   return kinds.map((kind) => ({ kind, budget: env.SEND_BUDGETS.getByName(names[kind]) }));
 }
@@ -43,8 +43,16 @@ export async function takeSend(
 }
 
 /** A code came back: its send was no attack. */
-export async function noteEntered(env: Env, address: string, country: string, now: Date): Promise<void> {
-  await Promise.all(budgetsOf(env, address, country).map(({ budget }) => budget.verified(now.getTime())));
+export async function noteEntered(
+  env: Env,
+  address: string,
+  country: string,
+  now: Date,
+  operator = settings(env).OPERATOR,
+): Promise<void> {
+  await Promise.all(
+    budgetsOf(env, address, country, undefined, operator).map(({ budget }) => budget.verified(now.getTime())),
+  );
 }
 
 /** Takes one guess out of what the address has for the day. False when it is used up. */

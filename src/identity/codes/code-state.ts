@@ -23,6 +23,8 @@ export interface CodePolicy {
 /** A code that was sent, or a call that is awaited, and not used yet. */
 export interface Challenge {
   id: string;
+  /** What the code is for beside signing in to the resident's app: only a guess that names the same counts. */
+  binding?: string;
   /** HMAC of the code; for an awaited call there is none. */
   mac?: string;
   /** The number of ours that the person has to call. */

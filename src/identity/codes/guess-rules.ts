@@ -26,6 +26,8 @@ export type GuessVerdict =
 /** Who guesses. `isTrusted` is false for an address that has guessed wrong too often: then only a known install may. */
 export interface Guesser {
   install?: string | undefined;
+  /** The challenge that the code was sent for; none for the resident's app. A code for another one is not looked at. */
+  binding?: string | undefined;
   isTrusted?: boolean | undefined;
 }
 
@@ -36,7 +38,7 @@ export interface Guesser {
 export function guess(
   state: CodeState,
   policy: CodePolicy,
-  { install, isTrusted = true }: Guesser,
+  { install, binding, isTrusted = true }: Guesser,
   matches: (challenge: Challenge) => boolean,
   now: number,
 ): { verdict: GuessVerdict; state: CodeState } {
@@ -48,7 +50,7 @@ export function guess(
   if (!knows && isLocked(state, policy)) return refusal("locked");
   if (!knows && !isTrusted) return refusal("failures");
 
-  const live = POOLS.filter((name) => (knows || name === "open") && isCode(state[name].challenge, now));
+  const live = POOLS.filter((name) => (knows || name === "open") && isCode(state[name].challenge, binding, now));
   if (live.length === 0) return refusal("none");
   const fresh = live.filter((name) => state[name].challenge!.tries < policy.tries);
   if (fresh.length === 0) return refusal("exhausted");
@@ -64,7 +66,8 @@ export function guess(
   return { verdict: { ok: false, reason: "wrong", triesLeft, retryAfter: 0 }, state: next };
 }
 
-const isCode = (challenge: Challenge | undefined, now: number) => isLive(challenge, now) && challenge.mac !== undefined;
+const isCode = (challenge: Challenge | undefined, binding: string | undefined, now: number) =>
+  isLive(challenge, now) && challenge.mac !== undefined && challenge.binding === binding;
 
 /** When the next guess counts again; in the past while there are guesses left. */
 function failuresEnd({ failures }: Pool, name: PoolName, policy: CodePolicy): number {

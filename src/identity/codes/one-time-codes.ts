@@ -3,7 +3,7 @@ import { type Env, settings } from "#env.ts";
 import { hmac, keyFor, randomDigits, randomId, sameText } from "#platform/crypto.ts";
 import { type Challenge, type CodePolicy, type CodeState, emptyState, prune } from "./code-state.ts";
 import { type Guesser, type GuessVerdict, guess, noteCall, redeemCall } from "./guess-rules.ts";
-import { maySend, noteSend, type SendVerdict, withdrawSend } from "./send-rules.ts";
+import { maySend, nextGap, noteSend, type SendVerdict, withdrawSend } from "./send-rules.ts";
 
 export interface CodeRequest {
   policy: CodePolicy;
@@ -11,12 +11,14 @@ export interface CodeRequest {
   install?: string | undefined;
   /** The store reviewer's code. Nothing is sent, so the sending limits do not count. */
   fixed?: string | undefined;
+  /** The challenge that the code is for; none for the resident's app. */
+  binding?: string | undefined;
   /** Instead of a code: our numbers, one of which the person is asked to call. */
   call?: { numbers: readonly string[]; client: string } | undefined;
 }
 
 export type Issued =
-  | { allowed: true; id: string; code: string; number?: string; expiresAt: number }
+  | { allowed: true; id: string; code: string; number?: string; expiresAt: number; nextAt: number }
   | Extract<SendVerdict, { allowed: false }>;
 
 /**
@@ -26,7 +28,7 @@ export type Issued =
  */
 export class OneTimeCodes extends DurableObject<Env> {
   /** Makes a code, or says why not and how many seconds to wait. The caller sends what it gets. */
-  issue({ policy, install, fixed, call }: CodeRequest, now = Date.now()): Issued {
+  issue({ policy, install, fixed, binding, call }: CodeRequest, now = Date.now()): Issued {
     const state = this.#read();
     const verdict: SendVerdict = fixed ? { allowed: true, pool: "open" } : maySend(state, policy, install, now);
     if (!verdict.allowed) return verdict;
@@ -39,10 +41,12 @@ export class OneTimeCodes extends DurableObject<Env> {
     } else {
       challenge.mac = this.#mac(challenge.id, code);
     }
+    if (binding !== undefined) challenge.binding = binding;
     const next = noteSend(state, verdict.pool, challenge, now);
     this.#write(fixed ? withoutSends(next, state) : next, now);
     const { id, expiresAt, number } = challenge;
-    return { allowed: true, id, code, expiresAt, ...(number === undefined ? {} : { number }) };
+    const nextAt = now + nextGap(next[verdict.pool], policy);
+    return { allowed: true, id, code, expiresAt, nextAt, ...(number === undefined ? {} : { number }) };
   }
 
   /** Takes back a code that was not sent after all. */

@@ -66,10 +66,13 @@ const awaitedUntil = ({ challenge }: Pool, now: number): number =>
   challenge?.number !== undefined && isLive(challenge, now) ? challenge.expiresAt : 0;
 
 // A used code leaves no gap behind: the person may sign in on a second device at once.
-function gapEnd({ sends, streak }: Pool, { gapsMs }: CodePolicy): number {
-  if (streak === 0) return 0;
-  return (sends.at(-1) ?? 0) + (gapsMs[Math.min(streak, gapsMs.length) - 1] ?? 0);
+function gapEnd(pool: Pool, policy: CodePolicy): number {
+  return pool.streak === 0 ? 0 : (pool.sends.at(-1) ?? 0) + nextGap(pool, policy);
 }
+
+/** How many ms must lie between the latest send and the next one. */
+export const nextGap = ({ streak }: Pool, { gapsMs }: CodePolicy): number =>
+  gapsMs[Math.min(Math.max(streak, 1), gapsMs.length) - 1] ?? 0;
 
 const refuse = (reason: "gap" | "hour" | "day" | "failures", until: number, now: number) =>
   ({ allowed: false, reason, retryAfter: Math.max(1, Math.ceil((until - now) / 1000)) }) as const;

@@ -28,10 +28,10 @@ export function methodFor(config: Settings, wanted: string | undefined): Method 
 }
 
 /** The figures for this deployment's codes: four digits are guessed a hundred times more easily, so they get less of everything. */
-export function policyOf({ LIMITS: limits, ...config }: Settings): CodePolicy {
-  const isShort = config.OTP_LENGTH < 6;
+export function policyOf({ LIMITS: limits, ...config }: Settings, length = config.OTP_LENGTH): CodePolicy {
+  const isShort = length < 6;
   return {
-    length: config.OTP_LENGTH,
+    length,
     lifeMs: 1000 * (isShort ? limits.shortLifeSeconds : config.OTP_LIFE),
     tries: isShort ? Math.min(limits.shortTries, config.OTP_TRIES) : config.OTP_TRIES,
     gapsMs: config.OTP_RESEND_GAPS.map((seconds) => 1000 * seconds),
@@ -67,13 +67,13 @@ export function sameNumber(a: string, b: string, country: string): boolean {
 // Numbers that are no mobile ones, such as 8 800 …, are compared without the prefix that is left to habit.
 const nationalDigits = (number: string) => number.replace(/\D/g, "").replace(/^[78](?=\d{10}$)/, "");
 
-/** The object that counts for a phone. Its name tells nobody the number. */
-export const codesOf = (env: Env, phone: Phone) => {
-  const { OPERATOR, PEPPERS } = settings(env);
-  return env.ONE_TIME_CODES.getByName(
-    `${OPERATOR}:${shortMac(keyFor(PEPPERS.current.key, "phone"), phone.digits, 32)}`,
-  );
-};
+/** The object that counts for a phone. */
+export const codesOf = (env: Env, phone: Phone) =>
+  codesFor(env, settings(env).OPERATOR, { type: "phone", value: phone.digits });
+
+/** The object that counts for a phone or an address of an operator's customer. Its name tells nobody which. */
+export const codesFor = (env: Env, operator: string, { type, value }: { type: "phone" | "email"; value: string }) =>
+  env.ONE_TIME_CODES.getByName(`${operator}:${shortMac(keyFor(settings(env).PEPPERS.current.key, type), value, 32)}`);
 
 /**
  * By what an install is known again on this phone's object. The mobile apps only describe the device, which a stranger may

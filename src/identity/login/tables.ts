@@ -14,6 +14,7 @@ export const challenges = sqliteTable(
     clientId: text("client_id").notNull(),
     type: text("type", { enum: ["phone", "email"] }).notNull(),
     value: text("value").notNull(),
+    country: text("country").notNull(),
     accountId: text("account_id"),
     length: integer("length").notNull(),
     createdAt: instant("created_at").notNull(),
@@ -22,6 +23,7 @@ export const challenges = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.id] }),
+    index("challenges_expired").on(t.expiresAt),
     index("challenges_target").on(t.operator, t.type, t.value, t.createdAt),
   ],
 );
@@ -36,6 +38,7 @@ export const mfaTokens = sqliteTable(
     clientId: text("client_id").notNull(),
     amr: text("amr", { mode: "json" }).$type<Amr[]>().notNull(),
     device: text("device", { mode: "json" }).$type<DeviceInfo>(),
+    tries: integer("tries").notNull().default(0),
     expiresAt: instant("expires_at").notNull(),
     usedAt: instant("used_at"),
   },

@@ -1,0 +1,50 @@
+import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { type Challenge, challenges, mfaTokens } from "./tables.ts";
+
+export function insertChallenge(db: Db, challenge: Omit<Challenge, "usedAt">) {
+  return db.insert(challenges).values(challenge);
+}
+
+/** A challenge that may still be answered or sent again. */
+export function openChallengeRow(db: Db, operator: string, id: string, now: Date) {
+  return db
+    .select()
+    .from(challenges)
+    .where(
+      and(
+        eq(challenges.operator, operator),
+        eq(challenges.id, id),
+        isNull(challenges.usedAt),
+        gt(challenges.expiresAt, now),
+      ),
+    )
+    .get();
+}
+
+export function prolongChallenge(db: Db, operator: string, id: string, expiresAt: Date) {
+  return db
+    .update(challenges)
+    .set({ expiresAt })
+    .where(and(eq(challenges.operator, operator), eq(challenges.id, id), isNull(challenges.usedAt)));
+}
+
+/** Takes a challenge, once: an empty answer means that somebody else was faster. */
+export function useChallenge(db: Db, operator: string, id: string, now: Date) {
+  return db
+    .update(challenges)
+    .set({ usedAt: now })
+    .where(and(eq(challenges.operator, operator), eq(challenges.id, id), isNull(challenges.usedAt)))
+    .returning({ id: challenges.id });
+}
+
+/** What nobody can answer any more goes, with the phone or address in it. Of any operator, some at a time. */
+export function deleteOldChallenges(db: Db, before: Date, limit: number) {
+  return db
+    .delete(challenges)
+    .where(sql`rowid IN (SELECT rowid FROM challenges WHERE expires_at < ${before.getTime()} LIMIT ${limit})`);
+}
+
+export function deleteOldMfaTokens(db: Db, before: Date) {
+  return db.delete(mfaTokens).where(lt(mfaTokens.expiresAt, before));
+}
