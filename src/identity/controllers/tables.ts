@@ -16,8 +16,8 @@ export const controllers = sqliteTable(
     domainId: text("domain_id"),
     ownerAccountId: text("owner_account_id"),
     epoch: integer("epoch").notNull().default(1),
+    /** SHA-256 in hex of the code that is printed on the unit; null: none is good. It stays once it was used. */
     claimHash: text("claim_hash"),
-    claimFails: integer("claim_fails").notNull().default(0),
     banReason: text("ban_reason"),
     createdAt: instant("created_at").notNull(),
     enrolledAt: instant("enrolled_at"),
@@ -27,13 +27,26 @@ export const controllers = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.id] }),
+    uniqueIndex("controllers_id").on(t.id),
     uniqueIndex("controllers_serial").on(t.operator, t.serial),
     index("controllers_domain").on(t.operator, t.domainId),
     index("controllers_status").on(t.operator, t.status),
   ],
 );
 
-/** A controller's own secret or public key; no two controllers share one. */
+/** Claim codes that were tried on a serial, whether or not there is one: nobody is to learn that from the count. */
+export const claimTries = sqliteTable(
+  "claim_tries",
+  {
+    operator: operator(),
+    serial: text("serial").notNull(),
+    tries: integer("tries").notNull(),
+    lastAt: instant("last_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.serial] }), index("claim_tries_last").on(t.lastAt)],
+);
+
+/** A controller's own secret or public key. The id is made of it, so that no two controllers share one. */
 export const controllerCredentials = sqliteTable(
   "controller_credentials",
   {
