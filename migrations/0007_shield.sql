@@ -266,6 +266,7 @@ CREATE TABLE domain_members (
 ) STRICT;
 
 CREATE INDEX domain_members_account ON domain_members (operator, account_id);
+CREATE INDEX domain_members_expiring ON domain_members (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE invitations (
   operator          TEXT NOT NULL,
@@ -289,6 +290,7 @@ CREATE TABLE invitations (
 CREATE UNIQUE INDEX invitations_code ON invitations (operator, code_hash);
 CREATE INDEX invitations_domain ON invitations (operator, domain_id, created_at);
 CREATE INDEX invitations_target ON invitations (operator, to_type, to_value, status);
+CREATE INDEX invitations_expiring ON invitations (expires_at);
 
 CREATE TABLE resources (
   operator    TEXT NOT NULL,
@@ -450,7 +452,8 @@ CREATE TABLE gateway_routes (
   class        TEXT CHECK (class IN ('strict', 'edge')),  -- null: strict for unsafe methods, edge for the rest
   policy       TEXT CHECK (json_valid(policy)),
   identity     TEXT NOT NULL CHECK (identity IN ('jws', 'none')),
-  key_version  INTEGER NOT NULL DEFAULT 1,
+  key_kid      TEXT NOT NULL,               -- the key of MASTER_KEY that the identity key is derived from,
+  key_version  INTEGER NOT NULL,            -- and the second when that was: so no key ever comes back
   pass_bearer  INTEGER NOT NULL,
   strip_prefix TEXT,
   timeout_ms   INTEGER NOT NULL,
