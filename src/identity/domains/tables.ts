@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { instant, operator } from "#platform/db.ts";
 
@@ -35,6 +36,7 @@ export const domainMembers = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.domainId, t.accountId] }),
     index("domain_members_account").on(t.operator, t.accountId),
+    index("domain_members_expiring").on(t.expiresAt).where(sql`expires_at IS NOT NULL`),
   ],
 );
 
@@ -63,9 +65,11 @@ export const invitations = sqliteTable(
     uniqueIndex("invitations_code").on(t.operator, t.codeHash),
     index("invitations_domain").on(t.operator, t.domainId, t.createdAt),
     index("invitations_target").on(t.operator, t.toType, t.toValue, t.status),
+    index("invitations_expiring").on(t.expiresAt),
   ],
 );
 
 export type Domain = typeof domains.$inferSelect;
 export type Membership = typeof domainMembers.$inferSelect;
 export type Invitation = typeof invitations.$inferSelect;
+export type Role = Membership["role"];

@@ -1,0 +1,69 @@
+import type { Env } from "#env.ts";
+import { type Db, database, type Statement } from "#platform/db.ts";
+import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
+import {
+  deleteMember,
+  deleteOwnPolicies,
+  overdueMembers,
+  touchDomain,
+  withdrawUncoveredInvitations,
+} from "./queries.ts";
+import type { Role } from "./tables.ts";
+
+interface Ending {
+  domainId: string;
+  accountId: string;
+  /** Whose memberships may end this way: an administrator does not remove an owner. */
+  from?: readonly Role[];
+  /** Only if the membership's time is over by then. */
+  overAt?: Date;
+}
+
+/** Why somebody no longer belongs to a domain. */
+export type EndReason = "removed" | "left" | "expired" | "account_deleted";
+
+const ANY: readonly Role[] = ["owner", "admin", "member", "guest"];
+
+/**
+ * The statements that end a membership and what hangs on it: rights given to the person in that domain, invitations they made, an
+ * offer of the domain to them or by them. The first one returns a row if there was one to end; the last owner's does not end.
+ */
+export function endMembership(
+  db: Db,
+  operator: string,
+  { domainId, accountId, from = ANY, overAt }: Ending,
+  reason: EndReason,
+  actor: Actor,
+  now: Date,
+) {
+  const data = { account: accountId, reason };
+  const entry = {
+    ...{ action: "domain.member_removed", target: { kind: "domain", id: domainId }, before: data },
+    events: [{ type: "domain.member_removed", id: domainId, data }],
+  } as const;
+  const rest: Statement[] = [
+    ...journal(db, operator, actor, entry, now),
+    touchDomain(db, operator, domainId, accountId),
+    deleteOwnPolicies(db, operator, domainId, accountId),
+    withdrawUncoveredInvitations(db, operator, domainId, accountId, now),
+  ];
+  return [deleteMember(db, operator, { domainId, accountId, from, overAt }), ...rest] as const;
+}
+
+const PER_SWEEP = 200;
+
+/**
+ * Each minute: ends memberships whose time is over. They have counted as none since; this tells the operator's systems, and
+ * deletes what hung on them. Returns how many ended.
+ */
+export async function endExpiredMemberships(env: Env, now = new Date()): Promise<number> {
+  const db = database(env);
+  let ended = 0;
+  for (const { operator, ...member } of await overdueMembers(db, now, PER_SWEEP)) {
+    const [rows] = await db.batch([
+      ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
+    ] as [ReturnType<typeof deleteMember>, ...Statement[]]);
+    ended += rows.length;
+  }
+  return ended;
+}

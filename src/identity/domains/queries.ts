@@ -1,0 +1,335 @@
+import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import type { Db } from "#platform/db.ts";
+import { accounts } from "../accounts/tables.ts";
+import { policies, resources } from "../policies/tables.ts";
+import { type Domain, domainMembers, domains, invitations, type Role } from "./tables.ts";
+
+// Reads return rows. Writes return unawaited statements, so that one of them can be
+// awaited alone and several can go to D1 as one atomic `db.batch([...])`.
+
+/** Holds where the statement before wrote a row: what follows a decision happens only with it. */
+export const ifChanged: SQL = sql`changes() > 0`;
+
+/** A membership whose time is over is none, whether or not anybody has swept it away. */
+export const isCurrent = (now: Date) => or(isNull(domainMembers.expiresAt), gt(domainMembers.expiresAt, now));
+
+const memberIs = (operator: string, domainId: string, accountId: string) =>
+  and(
+    eq(domainMembers.operator, operator),
+    eq(domainMembers.domainId, domainId),
+    eq(domainMembers.accountId, accountId),
+  );
+
+const domainIs = (operator: string, id: string) =>
+  and(eq(domains.operator, operator), eq(domains.id, id), eq(domains.status, "active"));
+
+/** An active domain. */
+export function domainById(db: Db, operator: string, id: string) {
+  return db.select().from(domains).where(domainIs(operator, id)).get();
+}
+
+/** The domains somebody belongs to, oldest first. */
+export function domainsOf(
+  db: Db,
+  operator: string,
+  accountId: string,
+  { after, limit, now }: { after: string; limit: number; now: Date },
+) {
+  return db
+    .select({ domain: domains, role: domainMembers.role, expiresAt: domainMembers.expiresAt })
+    .from(domainMembers)
+    .innerJoin(domains, and(eq(domains.operator, domainMembers.operator), eq(domains.id, domainMembers.domainId)))
+    .where(
+      and(
+        eq(domainMembers.operator, operator),
+        eq(domainMembers.accountId, accountId),
+        isCurrent(now),
+        eq(domains.status, "active"),
+        gt(domains.id, after),
+      ),
+    )
+    .orderBy(asc(domains.id))
+    .limit(limit)
+    .all();
+}
+
+export function insertDomain(db: Db, domain: typeof domains.$inferInsert) {
+  return db.insert(domains).values(domain);
+}
+
+export function insertMember(db: Db, member: typeof domainMembers.$inferInsert) {
+  return db.insert(domainMembers).values(member);
+}
+
+export function insertResource(db: Db, resource: typeof resources.$inferInsert) {
+  return db.insert(resources).values(resource);
+}
+
+export function updateDomain(
+  db: Db,
+  operator: string,
+  id: string,
+  change: Partial<Pick<Domain, "name" | "addressRef" | "nextOwnerId" | "offeredBy">>,
+  ver?: number,
+) {
+  return db
+    .update(domains)
+    .set({ ...change, ver: sql`${domains.ver} + 1` })
+    .where(and(domainIs(operator, id), ver === undefined ? undefined : eq(domains.ver, ver)))
+    .returning();
+}
+
+/** Offers a domain to a current member; whoever it was offered to before is forgotten. */
+export function offerDomain(db: Db, operator: string, id: string, offer: { to: string; by: string }, now: Date) {
+  const isMember = db
+    .select({ one: sql`1` })
+    .from(domainMembers)
+    .where(and(memberIs(operator, id, offer.to), isCurrent(now)));
+  return db
+    .update(domains)
+    .set({ nextOwnerId: offer.to, offeredBy: offer.by, ver: sql`${domains.ver} + 1` })
+    .where(and(domainIs(operator, id), sql`EXISTS (${isMember})`))
+    .returning({ id: domains.id });
+}
+
+/** Takes an offer back, or turns it down. */
+export function dropOffer(db: Db, operator: string, id: string, accountId: string) {
+  return db
+    .update(domains)
+    .set({ nextOwnerId: null, offeredBy: null, ver: sql`${domains.ver} + 1` })
+    .where(and(domainIs(operator, id), eq(domains.nextOwnerId, accountId)))
+    .returning({ id: domains.id });
+}
+
+/** The one to whom the domain is offered becomes an owner, as long as the one who offered it still is. */
+export function takeOffer(db: Db, operator: string, domainId: string, accountId: string, now: Date) {
+  const offered = sql`EXISTS (SELECT 1 FROM domains d JOIN domain_members o
+      ON o.operator = d.operator AND o.domain_id = d.id AND o.account_id = d.offered_by AND o.role = 'owner'
+    WHERE d.operator = ${operator} AND d.id = ${domainId} AND d.status = 'active' AND d.next_owner_id = ${accountId})`;
+  return db
+    .update(domainMembers)
+    .set({ role: "owner", expiresAt: null })
+    .where(and(memberIs(operator, domainId, accountId), isCurrent(now), offered))
+    .returning({ accountId: domainMembers.accountId });
+}
+
+/** Behind `takeOffer`: whoever offered the domain goes on as an administrator. */
+export function stepDown(db: Db, operator: string, domainId: string, from: string, to: string) {
+  return db
+    .update(domainMembers)
+    .set({ role: "admin" })
+    .where(and(memberIs(operator, domainId, from), eq(domainMembers.role, "owner"), isOwnedByAnother(from), taken(to)))
+    .returning({ accountId: domainMembers.accountId });
+
+  function taken(next: string) {
+    return sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${domainId}
+      AND d.next_owner_id = ${next} AND d.offered_by = ${from})`;
+  }
+}
+
+/** Behind a change of who belongs to the domain: its rights have a new version, and what was offered to or by `leaving` is not. */
+export function touchDomain(db: Db, operator: string, id: string, leaving: string | null = null) {
+  const stays = sql`(${leaving} IS NULL OR (coalesce(next_owner_id, '') <> ${leaving} AND coalesce(offered_by, '') <> ${leaving}))`;
+  return db
+    .update(domains)
+    .set({
+      policyVersion: sql`${domains.policyVersion} + 1`,
+      nextOwnerId: sql`CASE WHEN ${stays} THEN next_owner_id END`,
+      offeredBy: sql`CASE WHEN ${stays} THEN offered_by END`,
+    })
+    .where(and(eq(domains.operator, operator), eq(domains.id, id), ifChanged));
+}
+
+/** Of a domain without controllers. Whatever hangs on it is deleted by `emptyDomain`. */
+export function markDeleted(db: Db, operator: string, id: string) {
+  const attached = sql`EXISTS (SELECT 1 FROM controllers c WHERE c.operator = ${operator} AND c.domain_id = ${id})`;
+  return db
+    .update(domains)
+    .set({
+      status: "deleted",
+      nextOwnerId: null,
+      offeredBy: null,
+      ver: sql`${domains.ver} + 1`,
+      policyVersion: sql`${domains.policyVersion} + 1`,
+    })
+    .where(and(domainIs(operator, id), sql`NOT ${attached}`))
+    .returning({ id: domains.id });
+}
+
+/** Ends what hangs on a deleted domain: memberships, open invitations, rights and the things they hang on. */
+export function emptyDomain(db: Db, operator: string, id: string) {
+  const deleted = sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${id} AND d.status = 'deleted')`;
+  return [
+    db.delete(domainMembers).where(and(eq(domainMembers.operator, operator), eq(domainMembers.domainId, id), deleted)),
+    db
+      .update(invitations)
+      .set({ status: "withdrawn" })
+      .where(
+        and(eq(invitations.operator, operator), eq(invitations.domainId, id), eq(invitations.status, "open"), deleted),
+      ),
+    db.delete(policies).where(and(eq(policies.operator, operator), eq(policies.domainId, id), deleted)),
+    db.delete(resources).where(and(eq(resources.operator, operator), eq(resources.domainId, id), deleted)),
+  ] as const;
+}
+
+/** Who belongs to a domain, with the names they gave themselves. */
+export function membersOf(
+  db: Db,
+  operator: string,
+  domainId: string,
+  { after, limit, now }: { after: string; limit: number; now: Date },
+) {
+  return db
+    .select({ member: domainMembers, name: accounts.name })
+    .from(domainMembers)
+    .leftJoin(accounts, and(eq(accounts.operator, domainMembers.operator), eq(accounts.id, domainMembers.accountId)))
+    .where(
+      and(
+        eq(domainMembers.operator, operator),
+        eq(domainMembers.domainId, domainId),
+        isCurrent(now),
+        gt(domainMembers.accountId, after),
+      ),
+    )
+    .orderBy(asc(domainMembers.accountId))
+    .limit(limit)
+    .all();
+}
+
+export function memberOf(db: Db, operator: string, domainId: string, accountId: string, now: Date) {
+  return db
+    .select({ member: domainMembers, name: accounts.name })
+    .from(domainMembers)
+    .leftJoin(accounts, and(eq(accounts.operator, domainMembers.operator), eq(accounts.id, domainMembers.accountId)))
+    .where(and(memberIs(operator, domainId, accountId), isCurrent(now)))
+    .get();
+}
+
+/** Where somebody belongs to, and how many others own or share it. For leaving everything behind. */
+export function membershipsOf(db: Db, operator: string, accountId: string, now: Date) {
+  const others = (role: SQL) => sql<number>`(SELECT count(*) FROM domain_members o WHERE o.operator = ${operator}
+    AND o.domain_id = ${domainMembers.domainId} AND o.account_id <> ${accountId}
+    AND (o.expires_at IS NULL OR o.expires_at > ${now.getTime()}) ${role})`;
+  return db
+    .select({
+      domainId: domainMembers.domainId,
+      role: domainMembers.role,
+      otherOwners: others(sql`AND o.role = 'owner'`),
+      others: others(sql``),
+    })
+    .from(domainMembers)
+    .where(and(eq(domainMembers.operator, operator), eq(domainMembers.accountId, accountId), isCurrent(now)))
+    .all();
+}
+
+/** A domain does not lose its last owner, however many go at once: what they do stands in line behind D1's one writer. */
+const isOwnedByAnother = (accountId: string) =>
+  sql`(${domainMembers.role} <> 'owner' OR EXISTS (SELECT 1 FROM domain_members o WHERE o.operator = ${domainMembers.operator}
+    AND o.domain_id = ${domainMembers.domainId} AND o.role = 'owner' AND o.account_id <> ${accountId}))`;
+
+/** Changes a current member whose role is one of `from`. */
+export function changeMember(
+  db: Db,
+  operator: string,
+  { domainId, accountId, from }: { domainId: string; accountId: string; from: readonly Role[] },
+  change: { role: Role; expiresAt: Date | null },
+  now: Date,
+) {
+  return db
+    .update(domainMembers)
+    .set(change)
+    .where(
+      and(
+        memberIs(operator, domainId, accountId),
+        isCurrent(now),
+        inArray(domainMembers.role, [...from]),
+        change.role === "owner" ? undefined : isOwnedByAnother(accountId),
+      ),
+    )
+    .returning({ accountId: domainMembers.accountId });
+}
+
+/** Takes a member out whose role is one of `from`; with `overAt` only one whose time is over by then. */
+export function deleteMember(
+  db: Db,
+  operator: string,
+  {
+    domainId,
+    accountId,
+    from,
+    overAt,
+  }: { domainId: string; accountId: string; from: readonly Role[]; overAt?: Date | undefined },
+) {
+  return db
+    .delete(domainMembers)
+    .where(
+      and(
+        memberIs(operator, domainId, accountId),
+        inArray(domainMembers.role, [...from]),
+        isOwnedByAnother(accountId),
+        overAt && lte(domainMembers.expiresAt, overAt),
+      ),
+    )
+    .returning({ accountId: domainMembers.accountId });
+}
+
+/** Behind `touchDomain`: the rights that were given to this person in this domain. */
+export function deleteOwnPolicies(db: Db, operator: string, domainId: string, accountId: string) {
+  return db
+    .delete(policies)
+    .where(
+      and(
+        eq(policies.operator, operator),
+        eq(policies.domainId, domainId),
+        eq(policies.subjType, "account"),
+        eq(policies.subjId, accountId),
+        ifChanged,
+      ),
+    );
+}
+
+/** Open invitations of somebody who may not invite (any more) are withdrawn. */
+export function withdrawUncoveredInvitations(db: Db, operator: string, domainId: string, accountId: string, now: Date) {
+  const mayInvite = db
+    .select({ one: sql`1` })
+    .from(domainMembers)
+    .where(
+      and(memberIs(operator, domainId, accountId), inArray(domainMembers.role, ["owner", "admin"]), isCurrent(now)),
+    );
+  return db
+    .update(invitations)
+    .set({ status: "withdrawn" })
+    .where(
+      and(
+        eq(invitations.operator, operator),
+        eq(invitations.domainId, domainId),
+        eq(invitations.createdBy, accountId),
+        eq(invitations.status, "open"),
+        sql`NOT EXISTS (${mayInvite})`,
+      ),
+    );
+}
+
+/** Memberships of all operators whose time is over, the oldest first. */
+export function overdueMembers(db: Db, now: Date, limit: number) {
+  return db
+    .select({ operator: domainMembers.operator, domainId: domainMembers.domainId, accountId: domainMembers.accountId })
+    .from(domainMembers)
+    .where(and(isNotNull(domainMembers.expiresAt), lte(domainMembers.expiresAt, now)))
+    .orderBy(asc(domainMembers.expiresAt))
+    .limit(limit)
+    .all();
+}
+
+export function accountNames(db: Db, operator: string, ids: readonly string[]) {
+  return db
+    .select({ id: accounts.id, name: accounts.name })
+    .from(accounts)
+    .where(
+      and(
+        eq(accounts.operator, operator),
+        sql`${accounts.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
+      ),
+    )
+    .all();
+}
