@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { OneTimeCodes } from "#identity/codes/one-time-codes.ts";
+import type { PasswordAttempts } from "#identity/codes/password-attempts.ts";
 import type { SendBudget } from "#identity/codes/send-budget.ts";
 import type { MessageJob } from "#messaging/outbox.ts";
 import { parseKeyring } from "#platform/crypto.ts";
@@ -13,6 +14,7 @@ export interface Env extends Partial<Record<keyof z.input<typeof Settings>, stri
   TOKENS: KVNamespace;
   ONE_TIME_CODES: DurableObjectNamespace<OneTimeCodes>;
   SEND_BUDGETS: DurableObjectNamespace<SendBudget>;
+  PASSWORD_ATTEMPTS: DurableObjectNamespace<PasswordAttempts>;
   DOOR_OPENERS: DurableObjectNamespace<DoorOpener>;
   MESSAGES: Queue<MessageJob>;
   SIGNALS: Queue<Signal>;

@@ -11,6 +11,7 @@ import { hearSignals } from "./premises/signals.ts";
 import { forgetEndedInstalls } from "./smartyard/installs.ts";
 
 export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
+export { PasswordAttempts } from "./identity/codes/password-attempts.ts";
 export { SendBudget } from "./identity/codes/send-budget.ts";
 export { DoorOpener } from "./premises/door-opener.ts";
 

@@ -75,6 +75,7 @@ export function countedEnv(vars: Partial<Record<string, unknown>> = {}): { env: 
       SIGNALS: counting(env.SIGNALS, () => trips.queue++),
       ONE_TIME_CODES: objects(env.ONE_TIME_CODES as never),
       SEND_BUDGETS: objects(env.SEND_BUDGETS as never),
+      PASSWORD_ATTEMPTS: objects(env.PASSWORD_ATTEMPTS as never),
       DOOR_OPENERS: objects(env.DOOR_OPENERS as never),
       ...vars,
     } as unknown as Env,
