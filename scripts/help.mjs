@@ -2,9 +2,17 @@
 export async function helpText(url, settings, demo) {
   const about = demo.skipped ? [`No demo was loaded (${demo.skipped}).`] : await demoLines(url, settings, demo);
   const end = `Settings: .dev.vars and docs/settings.md. The API: ${url}/openapi.json. End with ^C.`;
-  return ["", `Yardgate answers at ${url}`, "", ...about, ...(await kannelLines(url, settings)), "", end, ""].join(
-    "\n",
-  );
+  return [
+    "",
+    `Yardgate answers at ${url}`,
+    "",
+    ...about,
+    ...(await kannelLines(url, settings)),
+    ...(await bootstrapLines(url, settings)),
+    "",
+    end,
+    "",
+  ].join("\n");
 }
 
 async function demoLines(url, settings, { resident }) {
@@ -37,6 +45,19 @@ async function kannelLines(url, { SMS_TRANSPORT, PUBLIC_URL = url, KANNEL_HOOK_S
   ];
 }
 
+// Shown as long as there is nobody to sign in to Operations.
+async function bootstrapLines(url, { BOOTSTRAP_TOKEN: bootstrap_secret }) {
+  if (!bootstrap_secret) return [];
+  const probe = await request(`${url}/ops/v1/bootstrap`, { bootstrap_secret: "", login: "", password: "" });
+  if (probe.status === 404) return [];
+  const body = { bootstrap_secret, login: "admin", password: "<a long password>" };
+  return [
+    "",
+    "The first administrator is made once, with BOOTSTRAP_TOKEN:",
+    `  ${curl(`${url}/ops/v1/bootstrap`, { body })}`,
+  ];
+}
+
 // The reviewer's login that the app stores ask for: a code that does not change and is never sent.
 async function signIn(url, { TEST_USER: userPhone, TEST_PASS: smsCode }) {
   if (!userPhone || !smsCode) return undefined;
@@ -46,10 +67,12 @@ async function signIn(url, { TEST_USER: userPhone, TEST_PASS: smsCode }) {
 }
 
 async function post(url, body) {
-  const headers = { "content-type": "application/json" };
-  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await request(url, body);
   return answer.status === 200 ? answer.json() : undefined;
 }
+
+const request = (url, body) =>
+  fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
 function curl(url, { body, token }) {
   const parts = ["curl -sS -X POST", url];

@@ -6,7 +6,7 @@ import { readArguments } from "./arguments.mjs";
 import { loadDemo } from "./demo.mjs";
 import { devVars } from "./dev-vars.mjs";
 import { helpText } from "./help.mjs";
-import { migrate, serve } from "./wrangler.mjs";
+import { execute, migrate, serve } from "./wrangler.mjs";
 
 const READY_WITHIN_MS = 120_000;
 const CRON_EVERY_MS = 15_000;
@@ -19,6 +19,7 @@ const args = settings.PUBLIC_URL ? passedOn : [...passedOn, "--var", `PUBLIC_URL
 try {
   await portIsFree();
   if (!isRemote) migrate(database);
+  if (!isRemote && settings.ENVIRONMENT !== "production") execute("scripts/demo.sql", database);
 } catch (error) {
   console.error(error.message);
   process.exit(1);

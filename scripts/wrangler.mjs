@@ -16,10 +16,15 @@ const environment = {
 };
 
 /** Brings the local database up to date. */
-export function migrate(flags) {
-  const args = [WRANGLER, "d1", "migrations", "apply", "DB", "--local", ...flags];
-  const { status, stdout, stderr } = spawnSync(NODE, args, { env: environment, encoding: "utf8" });
-  if (status !== 0) throw new Error(`The migrations failed:\n${stdout}${stderr}`);
+export const migrate = (flags) => run("The migrations", ["d1", "migrations", "apply", "DB", "--local", ...flags]);
+
+/** Runs a file of SQL on the local database. */
+export const execute = (file, flags) =>
+  run(file, ["d1", "execute", "DB", "--local", "--file", file, "--yes", ...flags]);
+
+function run(what, args) {
+  const { status, stdout, stderr } = spawnSync(NODE, [WRANGLER, ...args], { env: environment, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${what} failed:\n${stdout}${stderr}`);
 }
 
 /**
@@ -63,4 +68,5 @@ export function serve(args, onEnd) {
   return server;
 }
 
-const isOurOwnRequest = (line) => /^\[wrangler:info\] GET (\/health|\/cdn-cgi\/\S+) 2/.test(line);
+const isOurOwnRequest = (line) =>
+  /^\[wrangler:info\] (?:GET \/health 2|GET \/cdn-cgi\/\S+ 2|POST \/ops\/v1\/bootstrap 4)/.test(line);

@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
 import type { ShieldEnv } from "./wire/context.ts";
+import { allowClientOrigins } from "./wire/cors.ts";
 import { limitInput } from "./wire/input.ts";
 import { identify, nothingHere, problem } from "./wire/problem.ts";
 
 /** /shield/v1: accounts, sessions, controllers, domains and rights. Each room brings its own routes. */
 export const shield = new Hono<ShieldEnv>();
 
-shield.use(identify, limitInput);
+shield.use(identify, allowClientOrigins, limitInput);
 shield.onError(problem);
 
 shield.get("/problems/:code", (c) => {

@@ -6,3 +6,8 @@ import { clients } from "./tables.ts";
 export function clientById(db: Db, id: string) {
   return db.select().from(clients).where(eq(clients.id, id)).limit(1);
 }
+
+/** Where the web apps of all active clients live. */
+export function clientOrigins(db: Db) {
+  return db.select({ origins: clients.origins }).from(clients).where(eq(clients.status, "active"));
+}
