@@ -68,3 +68,4 @@ export const roleGrants = sqliteTable(
 
 export type Resource = typeof resources.$inferSelect;
 export type Policy = typeof policies.$inferSelect;
+export type RoleGrant = typeof roleGrants.$inferSelect;

@@ -66,6 +66,39 @@ export function confidential(scope?: string): MiddlewareHandler<ShieldEnv> {
   };
 }
 
+/**
+ * A service of the operator: a confidential client by Basic, or by the bearer token that it got for itself. Leaves `c.var.client`
+ * or `c.var.caller`; whose it is says `callersOperator(c)`. Throws `insufficient_scope` where it lacks `scope`.
+ */
+export function service(scope: string): MiddlewareHandler<ShieldEnv> {
+  const basic = confidential(scope);
+  const token = bearer({ kinds: ["service"], freshness: "strict" });
+  return (c, next) => {
+    if (/^Basic /i.test(c.req.header("authorization") ?? "")) return basic(c, next);
+    return token(c, () => scoped(c, scope, next));
+  };
+}
+
+/** A person by bearer token, or a service as `service` knows it. */
+export function personOrService(scope: string): MiddlewareHandler<ShieldEnv> {
+  const basic = confidential(scope);
+  const token = bearer({ kinds: ["account", "service"] });
+  return (c, next) => {
+    if (/^Basic /i.test(c.req.header("authorization") ?? "")) return basic(c, next);
+    return token(c, () => scoped(c, scope, next));
+  };
+}
+
+/** Only services carry such scopes: a person's rights are asked of the policies. */
+async function scoped(c: Context<ShieldEnv>, scope: string, next: () => Promise<void>): Promise<void> {
+  const { kind, scopes } = c.get("caller");
+  if (kind === "service" && !scopes.includes(scope)) throw fail("insufficient_scope");
+  await next();
+}
+
+/** The operator for whom the caller asks. */
+export const callersOperator = (c: Context<ShieldEnv>): string => (c.get("caller") ?? c.get("client")).operator;
+
 /** A trusted client may name its request itself, so that one id runs through its logs and ours. */
 function adoptRequestId(c: Context<ShieldEnv>): void {
   const given = c.req.header("x-request-id");

@@ -1,0 +1,39 @@
+import type { Env } from "#env.ts";
+import { AppError } from "#platform/errors.ts";
+import { logError } from "#platform/log.ts";
+import { evaluate } from "./evaluate.ts";
+import { factsOf } from "./facts.ts";
+import type { Decision, Question } from "./question.ts";
+
+export type { Decision, Question } from "./question.ts";
+
+/**
+ * May the subject do that? One round trip, asked of the truth itself: what was published or withdrawn before counts. A store that
+ * does not answer means no (`unavailable`). Throws `policy_version_unreached`.
+ */
+export async function decide(env: Env, operator: string, question: Question, now = new Date()): Promise<Decision> {
+  const [decision] = await decideAll(env, operator, [question], now);
+  return decision!;
+}
+
+/** Answers many questions, in their order, in one round trip as well. */
+export async function decideAll(
+  env: Env,
+  operator: string,
+  questions: readonly Question[],
+  now = new Date(),
+): Promise<Decision[]> {
+  try {
+    const facts = await factsOf(env, operator, questions);
+    return questions.map((question, i) => {
+      const { decision, reason, policyVersion, role, domain } = evaluate(question, facts[i]!, now);
+      return { decision, reason, policyVersion, role, domain };
+    });
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    logError("rights not read", error);
+    return questions.map(() => ({ ...UNAVAILABLE }));
+  }
+}
+
+const UNAVAILABLE: Decision = { decision: false, reason: "unavailable", policyVersion: null, role: null, domain: null };
