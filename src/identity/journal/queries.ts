@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import type { Actor } from "./journal.ts";
 import { auditLog, notifications } from "./tables.ts";
@@ -65,12 +65,51 @@ interface NewEvent {
 export function insertEvent(db: Db, operator: string, { eventId, at, type, id, data = {} }: NewEvent) {
   const kind = aggregateOf(type);
   const last = sql`(SELECT coalesce(max(agg_seq), 0) FROM notifications WHERE operator = ${operator} AND agg_kind = ${kind} AND agg_id = ${id})`;
-  const drm = EVENT_TYPES[type]
+  return db.insert(notifications).select(
+    sql`SELECT ${operator}, ${eventId}, ${type}, ${kind}, ${id}, ${last} + 1, ${JSON.stringify(data)}, ${mirrored(operator, type)}, ${at.getTime()}, NULL
+      WHERE changes() > 0`,
+  );
+}
+
+/** 1 where DRM is to mirror such an event of this operator. */
+const mirrored = (operator: string, type: EventType) =>
+  EVENT_TYPES[type]
     ? sql`coalesce((SELECT json_extract(params, '$.drm.monetization') FROM operators WHERE operator = ${operator}), 0)`
     : sql`0`;
+
+interface NewObject {
+  id: string;
+  auditId: string;
+  eventId: string;
+  /** What the audit row and the event tell of it. */
+  data: Record<string, unknown>;
+}
+
+/** The audit rows of many objects that begin to exist in the same batch: `made` tells by its id which of them did. */
+export function insertAudits(
+  db: Db,
+  operator: string,
+  { at, actor, action, kind }: { at: Date; actor: Actor; action: string; kind: string },
+  objects: readonly NewObject[],
+  made: SQL,
+) {
+  return db.insert(auditLog).select(
+    sql`SELECT NULL, ${operator}, value ->> 'auditId', ${at.getTime()}, ${actor.kind}, ${actor.id}, ${action}, ${kind}, value ->> 'id',
+      NULL, NULL, value -> 'data', ${actor.ip ?? null}, ${actor.requestId ?? null} FROM json_each(${JSON.stringify(objects)}) WHERE ${made}`,
+  );
+}
+
+/** The first event of each of them. */
+export function insertFirstEvents(
+  db: Db,
+  operator: string,
+  { at, type }: { at: Date; type: EventType },
+  objects: readonly NewObject[],
+  made: SQL,
+) {
   return db.insert(notifications).select(
-    sql`SELECT ${operator}, ${eventId}, ${type}, ${kind}, ${id}, ${last} + 1, ${JSON.stringify(data)}, ${drm}, ${at.getTime()}, NULL
-      WHERE changes() > 0`,
+    sql`SELECT ${operator}, value ->> 'eventId', ${type}, ${aggregateOf(type)}, value ->> 'id', 1, value -> 'data', ${mirrored(operator, type)},
+      ${at.getTime()}, NULL FROM json_each(${JSON.stringify(objects)}) WHERE ${made}`,
   );
 }
 
