@@ -11,7 +11,7 @@ import type { CodePolicy } from "../codes/code-state.ts";
 import type { GuessVerdict } from "../codes/guess-rules.ts";
 import type { SendVerdict } from "../codes/send-rules.ts";
 import { codesFor, policyOf } from "./proof.ts";
-import { insertChallenge, openChallengeRow, prolongChallenge } from "./queries.ts";
+import { insertChallenge, OPERATIONS, openChallengeRow, operationsChallenge, prolongChallenge } from "./queries.ts";
 import type { Challenge } from "./tables.ts";
 import { demandChannel, type Target } from "./targets.ts";
 import { codeText, existsText } from "./texts.ts";
@@ -45,8 +45,8 @@ interface Opening {
   account: string | null;
   /** `exists`: not a code leaves, but the hint that there is an account. `nothing`: a decoy, with all the same work. */
   deliver: "code" | "exists" | "nothing";
-  /** Written in the same batch. `id` of the challenge is known to it. */
-  along?: (id: string) => Statement[];
+  /** Written in the same batch. `id` of the challenge is known to it. Called when the limits have allowed the send: work that costs belongs here. */
+  along?: (id: string) => Statement[] | Promise<Statement[]>;
 }
 
 /** Sends a code, or does as if. Throws `channel_unavailable`, `resend_too_soon`, `target_blocked`, `rate_limited`. */
@@ -63,12 +63,13 @@ export async function openChallenge(
   const expiresAt = new Date(now.getTime() + policy.lifeMs);
   const sent = await send(env, requester, { id, purpose, target, account, deliver, policy }, now, async () => {
     const db = database(env);
+    const changes = await along(id);
     await db.batch([
       insertChallenge(db, {
         ...{ operator: operator.id, id, purpose, clientId: client.id, type: target.type, value: target.value },
         ...{ country: target.country, accountId: account, length: client.otpLength, createdAt: now, expiresAt },
       }),
-      ...along(id),
+      ...changes,
     ]);
   });
   return answerOf(id, target, policy, sent, now);
@@ -157,7 +158,8 @@ function refusedSend({ reason, retryAfter }: Extract<SendVerdict, { allowed: fal
 }
 
 interface Redeeming {
-  id: string;
+  /** Left out where Operations sent the code: then the newest such one to `target` is meant. */
+  id: string | undefined;
   code: string;
   /** The login that the request names; where it names none, the challenge's own counts. */
   target?: Target | undefined;
@@ -172,14 +174,19 @@ interface Redeeming {
 export async function redeemChallenge(
   env: Env,
   requester: Requester,
-  { id, code, target, purposes }: Redeeming,
+  { id: named, code, target, purposes }: Redeeming,
   later: After,
   now = new Date(),
 ): Promise<Challenge> {
   const { client, operator, address } = requester;
-  const row = await openChallengeRow(database(env), operator.id, id, now);
-  if (!row || row.clientId !== client.id || !purposes.includes(row.purpose))
-    throw fail("code_invalid", { extra: { tries_left: 0 } });
+  const db = database(env);
+  const row =
+    named === undefined
+      ? target && (await operationsChallenge(db, operator.id, target, purposes, now))
+      : await openChallengeRow(db, operator.id, named, now);
+  const isForClient = row && (row.clientId === client.id || (named === undefined && row.clientId === OPERATIONS));
+  if (!isForClient || !purposes.includes(row.purpose)) throw fail("code_invalid", { extra: { tries_left: 0 } });
+  const { id } = row;
   const policy = policyOf(settings(env), row.length);
   const isAnothers = target !== undefined && (target.type !== row.type || target.value !== row.value);
   const isTrusted = await takeGuess(env, address, now);

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Challenge, challenges, mfaTokens } from "./tables.ts";
 
@@ -19,6 +19,36 @@ export function openChallengeRow(db: Db, operator: string, id: string, now: Date
         gt(challenges.expiresAt, now),
       ),
     )
+    .get();
+}
+
+/** At whose request Operations sends codes: no client of any operator has this id. */
+export const OPERATIONS = "operations";
+
+/** The newest code that Operations sent to that login and that still counts: its reader knows no challenge by id. */
+export function operationsChallenge(
+  db: Db,
+  operator: string,
+  { type, value }: Pick<Challenge, "type" | "value">,
+  purposes: readonly Challenge["purpose"][],
+  now: Date,
+) {
+  return db
+    .select()
+    .from(challenges)
+    .where(
+      and(
+        eq(challenges.operator, operator),
+        eq(challenges.type, type),
+        eq(challenges.value, value),
+        eq(challenges.clientId, OPERATIONS),
+        inArray(challenges.purpose, [...purposes]),
+        isNull(challenges.usedAt),
+        gt(challenges.expiresAt, now),
+      ),
+    )
+    .orderBy(desc(challenges.createdAt))
+    .limit(1)
     .get();
 }
 
