@@ -51,7 +51,7 @@ const kannelVars = (kannel: Kannel): Record<string, string> => ({
 export const theSms = ({ smsc }: Operator, phone: string): Promise<Submitted> =>
   eventually(`an SMS to ${phone}`, () => smsc.to(phone)[0], { withinMs: 60_000 });
 
-export const codeIn = (sms: Submitted): string => /\d{4}/.exec(sms.text)?.[0] ?? "";
+export const codeIn = (sms: Submitted): string => /\d{4,6}/.exec(sms.text)?.[0] ?? "";
 
 /** Registers a phone as a resident does and returns the bearer token. */
 export async function signIn(operator: Operator, phone: string): Promise<string> {
