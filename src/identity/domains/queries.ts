@@ -122,8 +122,9 @@ export function stepDown(db: Db, operator: string, domainId: string, from: strin
     .returning({ accountId: domainMembers.accountId });
 
   function taken(next: string) {
-    return sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${domainId}
-      AND d.next_owner_id = ${next} AND d.offered_by = ${from})`;
+    return sql`EXISTS (SELECT 1 FROM domains d JOIN domain_members n
+        ON n.operator = d.operator AND n.domain_id = d.id AND n.account_id = d.next_owner_id AND n.role = 'owner'
+      WHERE d.operator = ${operator} AND d.id = ${domainId} AND d.next_owner_id = ${next} AND d.offered_by = ${from})`;
   }
 }
 
@@ -208,7 +209,7 @@ export function memberOf(db: Db, operator: string, domainId: string, accountId: 
 /** Where somebody belongs to, and how many others own or share it. For leaving everything behind. */
 export function membershipsOf(db: Db, operator: string, accountId: string, now: Date) {
   const others = (role: SQL) => sql<number>`(SELECT count(*) FROM domain_members o WHERE o.operator = ${operator}
-    AND o.domain_id = ${domainMembers.domainId} AND o.account_id <> ${accountId}
+    AND o.domain_id = domain_members.domain_id AND o.account_id <> ${accountId}
     AND (o.expires_at IS NULL OR o.expires_at > ${now.getTime()}) ${role})`;
   return db
     .select({
@@ -318,18 +319,5 @@ export function overdueMembers(db: Db, now: Date, limit: number) {
     .where(and(isNotNull(domainMembers.expiresAt), lte(domainMembers.expiresAt, now)))
     .orderBy(asc(domainMembers.expiresAt))
     .limit(limit)
-    .all();
-}
-
-export function accountNames(db: Db, operator: string, ids: readonly string[]) {
-  return db
-    .select({ id: accounts.id, name: accounts.name })
-    .from(accounts)
-    .where(
-      and(
-        eq(accounts.operator, operator),
-        sql`${accounts.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`,
-      ),
-    )
     .all();
 }
