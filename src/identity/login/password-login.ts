@@ -1,0 +1,64 @@
+import { type Env, settings } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
+import { keyFor, shortMac } from "#platform/crypto.ts";
+import { database } from "#platform/db.ts";
+import { hashPassword, needsRehash, verifyAgainstNothing, verifyPassword } from "#platform/passwords.ts";
+import { identifiersOf } from "../accounts/queries.ts";
+import { networkOf } from "../codes/budgets.ts";
+import { type Holder, holderOf, upgradePassword, type Which } from "./holder-queries.ts";
+
+/**
+ * The account whose password it is. Whoever calls decides whether that account may do what it wants: it may be banned. Throws
+ * `password_login_locked` with the seconds to wait, and `invalid_credentials` for an unknown login, a wrong password, none at
+ * all and one that is to be replaced: the same answer after the same work, which is one count, one read and one hash. The
+ * count comes first, so that a flood of guesses costs no hashes. `address` is the client's.
+ */
+export async function checkPassword(
+  env: Env,
+  operator: string,
+  which: Which,
+  { password, address }: { password: string; address: string },
+  now = new Date(),
+): Promise<Holder> {
+  const attempts = attemptsOf(env, operator, which);
+  const network = networkOf(address);
+  const verdict = await attempts.take(network, settings(env).LIMITS, now.getTime());
+  if (!verdict.allowed) throw fail("password_login_locked", { retryAfter: verdict.retryAfter });
+  const holder = await holderOf(database(env), operator, which);
+  const { PEPPERS } = settings(env);
+  const phc = holder?.phc ?? undefined;
+  const isRight = await (phc === undefined
+    ? verifyAgainstNothing(password, PEPPERS)
+    : verifyPassword(password, phc, PEPPERS));
+  if (!holder || phc === undefined || !isRight || holder.mustReset) throw fail("invalid_credentials");
+  await attempts.succeeded(network, now.getTime());
+  if (needsRehash(phc, PEPPERS))
+    await upgradePassword(database(env), operator, holder.id, phc, await hashPassword(password, PEPPERS));
+  return holder;
+}
+
+/** Forgets every wrong password that was tried on the account: it has a new one, or Operations says so. */
+export async function unlockPasswords(env: Env, operator: string, account: string): Promise<void> {
+  const logins = await identifiersOf(database(env), operator, account);
+  const all: Which[] = [{ account }, ...logins.filter(({ verifiedAt }) => verifiedAt !== null).map((login) => ({ login }))];
+  await Promise.all(all.map((which) => attemptsOf(env, operator, which).unlock()));
+}
+
+/** The object that counts for a login or an account. Its name tells nobody which. */
+function attemptsOf(env: Env, operator: string, which: Which) {
+  const name = "account" in which ? `account:${which.account}` : `${which.login.type}:${which.login.value}`;
+  const key = keyFor(settings(env).PEPPERS.current.key, "password-attempts");
+  return env.PASSWORD_ATTEMPTS.getByName(`${operator}:${shortMac(key, name, 32)}`);
+}
+
+/**
+ * Counts a try of a code that is no one-time code of ours (an authenticator's, a recovery code): whoever knows the password
+ * could otherwise begin again and again. Throws `rate_limited`; returns what to call when it was right.
+ */
+export async function takeSecondStep(env: Env, operator: string, account: string, address: string, now = new Date()) {
+  const attempts = env.PASSWORD_ATTEMPTS.getByName(`${operator}:second:${account}`);
+  const network = networkOf(address);
+  const verdict = await attempts.take(network, settings(env).LIMITS, now.getTime());
+  if (!verdict.allowed) throw fail("rate_limited", { retryAfter: verdict.retryAfter });
+  return () => attempts.succeeded(network, now.getTime());
+}
