@@ -133,6 +133,8 @@ CREATE TABLE device_grants (
   status         TEXT NOT NULL CHECK (status IN ('pending', 'approved', 'denied', 'used')),
   account_id     TEXT,
   amr            TEXT,
+  auth_at        INTEGER,                   -- when whoever approved had last proven who they are
+  epoch          INTEGER,                   -- of the account as it was approved
   interval_s     INTEGER NOT NULL,
   polled_at      INTEGER,
   created_at     INTEGER NOT NULL,
@@ -141,6 +143,7 @@ CREATE TABLE device_grants (
 ) STRICT;
 
 CREATE UNIQUE INDEX device_grants_user_code ON device_grants (operator, user_code_hash);
+CREATE INDEX device_grants_expired ON device_grants (expires_at);
 
 -- What is good for one use: ids of signed assertions that were taken.
 CREATE TABLE used_assertions (
@@ -474,4 +477,4 @@ CREATE TABLE idempotency (
   PRIMARY KEY (operator, id)
 ) STRICT;
 
-CREATE INDEX idempotency_created ON idempotency (operator, created_at);
+CREATE INDEX idempotency_created ON idempotency (created_at);

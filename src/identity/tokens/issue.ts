@@ -1,15 +1,16 @@
 import { type Env, settings } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
 import { newId, randomId, sha256 } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { tellOwner } from "../accounts/notices.ts";
 import { networkOf } from "../codes/budgets.ts";
 import { type Actor, journal } from "../journal/journal.ts";
-import { endSurplusSessions, insertSession } from "../sessions/queries.ts";
+import { endSurplusSessions } from "../sessions/queries.ts";
 import { forgetTokens, rememberAlive } from "../sessions/sessions.ts";
 import type { DeviceInfo, Session } from "../sessions/tables.ts";
 import { mintAccessToken } from "./access-token.ts";
-import { signingKeyStates } from "./queries.ts";
+import { insertSessionOfLiving, signingKeyStates } from "./queries.ts";
 import { refreshToken } from "./refresh-token.ts";
 import { type SigningKey, signingKey } from "./signing-keys.ts";
 import type { Subject } from "./subject.ts";
@@ -38,6 +39,8 @@ export interface NewSession {
   scopes: readonly string[];
   amr: Session["amr"];
   acr: Session["acr"];
+  /** When that was, where it was not now. */
+  authAt?: Date | undefined;
   device?: DeviceInfo | undefined;
   /** Where the client calls from, and the city that Cloudflare takes that for. */
   address: string;
@@ -45,8 +48,9 @@ export interface NewSession {
 }
 
 /**
- * Opens a session and makes its first tokens. `along` goes into the same batch: what signing in changes besides. A subject may have
- * LIMITS.sessionsPerAccount sessions (a device has one); past that the one seen longest ago ends, and its owner is told.
+ * Opens a session and makes its first tokens. `along` goes before it into the same batch: what signing in changes besides. A subject
+ * may have LIMITS.sessionsPerAccount sessions (a device has one); past that the one seen longest ago ends, and its owner is
+ * told. Throws `session_revoked` where the subject was shut out, or its epoch has moved on, since it proved who it is.
  */
 export async function openTokens(
   env: Env,
@@ -56,29 +60,31 @@ export async function openTokens(
   now = new Date(),
   along: readonly Statement[] = [],
 ): Promise<TokenAnswer> {
-  const { LIMITS } = settings(env);
   const db = database(env);
-  const { operator, subject, kind } = opened;
+  const { operator, subject, kind, epoch } = opened;
   const row = newRow(env, opened, now);
   const entry = {
     action: "session.opened",
     target: { kind: "session", id: row.id },
     after: { amr: opened.amr, client: opened.client },
   };
-  const keep = kind === "device" ? 1 : kind === "account" ? LIMITS.sessionsPerAccount : 1000;
-  const [states, ended] = await db.batch([
+  // How many sessions a service has is limited by their short lives alone.
+  const keep = kind === "service" ? undefined : kind === "device" ? 1 : settings(env).LIMITS.sessionsPerAccount;
+  const surplus = { subjectId: subject, at: now, reason: "too many" };
+  const [states, ...results] = await db.batch([
     signingKeyStates(db),
-    endSurplusSessions(db, operator, { subjectId: subject, at: now, reason: "too many" }, keep - 1),
-    insertSession(db, row),
-    ...journal(db, operator, actor, entry, now),
+    ...(keep === undefined ? [] : [endSurplusSessions(db, operator, surplus, keep - 1)]),
     ...along,
+    insertSessionOfLiving(db, row, epoch),
+    ...journal(db, operator, actor, entry, now),
   ]);
+  const ended = keep === undefined ? [] : (results[0] as { tokenHash: string }[]);
+  const inserted = results.at(-2) as unknown[];
+  if (ended.length > 0) await forgetTokens(env, ended);
+  if (inserted.length === 0) throw fail("session_revoked");
   later(() => rememberAlive(env, operator, row.id, now));
-  if (ended.length > 0) {
-    await forgetTokens(env, ended);
-    if (kind === "account") later(() => tellOwner(env, operator, subject, "session_capped"));
-  }
-  return tokenAnswer(env, signingKey(env, states), row, opened.epoch, now);
+  if (ended.length > 0 && kind === "account") later(() => tellOwner(env, operator, subject, "session_capped"));
+  return tokenAnswer(env, signingKey(env, states), row, epoch, now);
 }
 
 function newRow(env: Env, opened: NewSession, now: Date) {
@@ -87,7 +93,8 @@ function newRow(env: Env, opened: NewSession, now: Date) {
   const absoluteAt = new Date(now.getTime() + absolute);
   return {
     ...{ operator: opened.operator, id, subjectId: opened.subject, tokenHash: sha256(id), kind: opened.kind },
-    ...{ clientId: opened.client, scope: opened.scopes.join(" "), amr: opened.amr, acr: opened.acr, authAt: now },
+    ...{ clientId: opened.client, scope: opened.scopes.join(" "), amr: opened.amr, acr: opened.acr },
+    authAt: opened.authAt ?? now,
     ...{ device: opened.device?.name ?? null, platform: opened.device?.platform ?? null },
     ...{ installId: opened.device?.installId ?? null, ipPrefix: networkOf(opened.address), city: opened.city ?? null },
     ...{ refreshSecret: randomId(16), generation: 1, rotatedAt: now, createdAt: now, lastSeenAt: now },
@@ -131,7 +138,8 @@ export async function tokenAnswer(
   epoch: number,
   now: Date,
 ): Promise<TokenAnswer> {
-  const seconds = accessSeconds(env, session.kind);
+  const left = Math.ceil((session.expiresAt.getTime() - now.getTime()) / 1000);
+  const seconds = Math.max(1, Math.min(accessSeconds(env, session.kind), left));
   const { id, operator, subjectId, kind, scope, amr, acr, generation } = session;
   const subject = { kind, id: subjectId, operator, session: id, client: session.clientId ?? "", amr, acr, epoch };
   const access = await mintAccessToken(

@@ -1,4 +1,4 @@
-import { integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { instant, operator } from "#platform/db.ts";
 import type { Amr, DeviceInfo } from "../sessions/tables.ts";
 
@@ -28,6 +28,8 @@ export const deviceGrants = sqliteTable(
     status: text("status", { enum: ["pending", "approved", "denied", "used"] }).notNull(),
     accountId: text("account_id"),
     amr: text("amr", { mode: "json" }).$type<Amr[]>(),
+    authAt: instant("auth_at"),
+    epoch: integer("epoch"),
     intervalS: integer("interval_s").notNull(),
     polledAt: instant("polled_at"),
     createdAt: instant("created_at").notNull(),
@@ -36,6 +38,7 @@ export const deviceGrants = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.id] }),
     uniqueIndex("device_grants_user_code").on(t.operator, t.userCodeHash),
+    index("device_grants_expired").on(t.expiresAt),
   ],
 );
 

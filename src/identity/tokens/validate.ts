@@ -48,6 +48,21 @@ export async function validate(
   return { ...subject, ...(claims.knd === "device" && { domain }) };
 }
 
+/**
+ * Whether what a token opened may stay open: asks D1 in one trip. The token itself may have expired since it was read, at `readAt`.
+ * Throws as `validate` does.
+ */
+export async function stillAlive(
+  env: Env,
+  token: string,
+  { kinds, readAt }: { kinds: Asked["kinds"]; readAt: Date },
+  now = new Date(),
+): Promise<void> {
+  const { claims, kid } = await readAccessToken(env, token, kinds, readAt);
+  const [state] = await sessionState(database(env), claims.op, claims.sid, kid);
+  stillGood(claims, state, now);
+}
+
 /** Throws unless everything that the token depends on is alive. Returns the domain of a device. */
 function stillGood(claims: Claims, state: SessionState | undefined, now: Date): string | null {
   if (!state || state.session.subjectId !== claims.sub || state.session.kind !== claims.knd)

@@ -12,5 +12,5 @@ export const idempotency = sqliteTable(
     answer: text("answer"),
     createdAt: instant("created_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("idempotency_created").on(t.operator, t.createdAt)],
+  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("idempotency_created").on(t.createdAt)],
 );
