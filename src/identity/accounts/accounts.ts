@@ -1,14 +1,15 @@
 import { type Env, settings } from "#env.ts";
 import { newId } from "#platform/crypto.ts";
-import { database, isDuplicate } from "#platform/db.ts";
+import { database, isDuplicate, type Statement } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
 import {
   accountById,
-  accountByPhone,
+  accountByIdentifier,
   deleteIdentifiers,
   deletePassword,
+  type IdentifierType,
   insertAccount,
   insertIdentifier,
   raiseEpoch,
@@ -20,14 +21,34 @@ export type Person = Pick<Account, "n" | "id" | "status" | "name" | "patronymic"
 
 const aboutAccount = (id: string) => ({ kind: "account", id });
 
+/** The account that has proven to own the phone at the deployment's own operator, as `accountOf` has it. */
+export const accountOfPhone = (env: Env, phone: string, now: Date): Promise<Person> =>
+  accountOf(env, settings(env).OPERATOR, { type: "phone", value: phone }, now);
+
 /**
- * The account that has proven to own the phone; a new, active one if nobody has. Two first logins at once make one account.
- * What others registered for that number without proving it is worth nothing, least of all their passwords.
+ * The account that has proven to own the phone or address; a new, active one if nobody has. Two first logins at once make one
+ * account. What others registered for it without proving it is worth nothing, least of all their passwords.
  */
-export async function accountOfPhone(env: Env, phone: string, now: Date): Promise<Person> {
-  const [db, operator] = [database(env), settings(env).OPERATOR];
-  const known = await accountByPhone(db, operator, phone);
+export async function accountOf(
+  env: Env,
+  operator: string,
+  login: { type: IdentifierType; value: string },
+  now: Date,
+): Promise<Person> {
+  const known = await accountByIdentifier(database(env), operator, login.type, login.value);
   if (known) return known;
+  return newAccount(env, operator, login, now);
+}
+
+/** A new account that has just proven to own the phone or address; whoever was faster is taken instead. `before` makes room for it in the same batch. */
+export async function newAccount(
+  env: Env,
+  operator: string,
+  { type, value }: { type: IdentifierType; value: string },
+  now: Date,
+  before: readonly Statement[] = [],
+): Promise<Person> {
+  const db = database(env);
   const id = newId("acc");
   const entry = {
     action: "account.created",
@@ -41,14 +62,15 @@ export async function accountOfPhone(env: Env, phone: string, now: Date): Promis
     const [rows] = await db.batch([
       insertAccount(db, { operator, id, status: "active", createdAt: now, activatedAt: now, lastLoginAt: now }),
       ...journal(db, operator, { kind: "account", id }, entry, now),
+      ...before,
       insertIdentifier(db, {
-        ...{ operator, id: newId("idn"), type: "phone", value: phone },
+        ...{ operator, id: newId("idn"), type, value },
         ...{ accountId: id, verifiedAt: now, createdAt: now },
       }),
     ]);
     return { n: rows[0]!.n, id, status: "active", name: null, patronymic: null };
   } catch (error) {
-    const winner = isDuplicate(error) ? await accountByPhone(db, operator, phone) : undefined;
+    const winner = isDuplicate(error) ? await accountByIdentifier(db, operator, type, value) : undefined;
     if (!winner) throw error;
     return winner;
   }
