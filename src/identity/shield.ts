@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
+import { registrationRoutes } from "./accounts/registration-routes.ts";
 import type { ShieldEnv } from "./wire/context.ts";
 import { allowClientOrigins } from "./wire/cors.ts";
 import { limitInput } from "./wire/input.ts";
@@ -17,5 +18,7 @@ shield.get("/problems/:code", (c) => {
   const { num, status, en, ru } = CATALOGUE[code];
   return c.json({ code, num, status, title: en, texts: { en, ru } });
 });
+
+shield.route("/", registrationRoutes);
 
 shield.all("*", nothingHere);

@@ -115,10 +115,22 @@ export function passwordOf(db: Db, operator: string, accountId: string) {
     .get();
 }
 
-export function setPassword(db: Db, operator: string, accountId: string, phc: string, now: Date) {
+/** Sets the password of an account that is there and not deleted, or that is in that status. */
+export function setPassword(
+  db: Db,
+  operator: string,
+  accountId: string,
+  phc: string,
+  now: Date,
+  status?: Account["status"],
+) {
+  const wanted = status === undefined ? sql`status <> 'deleted'` : sql`status = ${status}`;
   return db
     .insert(accountPasswords)
-    .values({ operator, accountId, phc, changedAt: now })
+    .select(
+      sql`SELECT operator, id, ${phc}, 0, ${now.getTime()} FROM accounts
+        WHERE operator = ${operator} AND id = ${accountId} AND ${wanted}`,
+    )
     .onConflictDoUpdate({
       target: [accountPasswords.operator, accountPasswords.accountId],
       set: { phc, changedAt: now, mustReset: false },
