@@ -3,6 +3,7 @@ import { settings } from "#env.ts";
 import type { Audience } from "#operator/error-mapper.ts";
 import { languagesIn } from "#operator/error-mapper.ts";
 import { type AppEnv, clientAddress } from "#platform/http.ts";
+import type { SignedInAdmin } from "../admins/sessions.ts";
 import type { Client } from "../clients/tables.ts";
 import type { Actor } from "../journal/journal.ts";
 import type { Subject } from "../tokens/subject.ts";
@@ -16,8 +17,12 @@ export interface ShieldEnv extends AppEnv {
     caller: Subject;
     /** Set by `confidential()` and by whoever finds a public client in the body. */
     client: Client;
+    /** Set by Operations: the administrator who is signed in. */
+    admin: SignedInAdmin;
     /** Whether somebody else's id was taken over, because the caller is trusted. */
     operatorLang: string;
+    /** Whose place it is, where neither a client nor a caller says which operator's words are told. */
+    place: string;
   };
 }
 
@@ -26,6 +31,8 @@ export function actorOf(c: Context<ShieldEnv>): Actor {
   const caller = c.get("caller");
   const origin = { ip: clientAddress(c), requestId: c.get("requestId") };
   if (caller) return { kind: caller.kind, id: caller.id, ...origin };
+  const admin = c.get("admin");
+  if (admin) return { kind: "admin", id: admin.id, ...origin };
   const client = c.get("client");
   return client ? { kind: "service", id: client.id, ...origin } : { kind: "system", id: null, ...origin };
 }
@@ -40,7 +47,7 @@ export function audienceOf(c: Context<ShieldEnv>): Audience {
   const client = c.get("client");
   const { OPERATOR, COUNTRY } = settings(c.env);
   return {
-    operator: client?.operator ?? c.get("caller")?.operator ?? OPERATOR,
+    operator: client?.operator ?? c.get("caller")?.operator ?? c.get("place") ?? OPERATOR,
     app: client?.appType ?? "*",
     source: client?.source ?? "*",
     languages: languagesIn(c.req.header("accept-language"), c.get("operatorLang") ?? (COUNTRY === "RU" ? "ru" : "en")),
