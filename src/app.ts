@@ -2,11 +2,14 @@ import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { flussonic } from "./flussonic/routes.ts";
 import { health } from "./health.ts";
+import { invitationPage } from "./identity/domains/invitation-page.ts";
+import { gateway } from "./identity/gateway/gateway.ts";
 import { pbxHooks } from "./identity/login/pbx-hooks.ts";
 import { shield } from "./identity/shield.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
 import { describeApp } from "./openapi.ts";
+import { ops } from "./operations/routes.ts";
 import { smartyard, unknownMethod } from "./smartyard/routes.ts";
 
 /** Every mount of the product on one page. */
@@ -17,10 +20,14 @@ app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);
 app.route("/shield/v1", shield);
+app.route("/ops/v1", ops);
 app.route("/hooks/kannel", kannelHooks);
 app.route("/hooks/pbx", pbxHooks);
 
+app.get("/i/:code", invitationPage);
 app.get("/health", health);
 app.get("/openapi.json", describeApp(app));
 
-app.notFound(unknownMethod);
+// The apps read envelopes even where there is nothing. Any other path may be a route to a target outside.
+const beyond = gateway((request, env, context) => app.fetch(request, env, context));
+app.notFound((c) => (/^\/(api|mobile)(\/|$)/.test(c.req.path) ? unknownMethod(c) : beyond(c as never)));

@@ -1,16 +1,16 @@
 import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { ulid } from "ulid";
 import { settings } from "#env.ts";
 import { type FailureCode, fail, failureCodeOf } from "#operator/error-catalogue.ts";
 import { errorText } from "#operator/error-mapper.ts";
 import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { audienceOf, type ShieldEnv } from "./context.ts";
+import { nameOf } from "./request-ids.ts";
 
 /** Every answer names its request; nothing here is for a cache. */
 export const identify: MiddlewareHandler<ShieldEnv> = async (c, next) => {
-  c.set("requestId", ulid());
+  c.set("requestId", nameOf(c.req.raw));
   c.header("Cache-Control", "no-store");
   await next();
   c.header("X-Request-Id", c.get("requestId"));

@@ -1,0 +1,27 @@
+// The first segments of the product's own paths (README, "Where it answers"). No route may begin with one, so that nobody can
+// put a target in front of a surface of ours, and the gateway need not be asked about them.
+const OWN = new Set([
+  ...[
+    "api",
+    "mobile",
+    "flussonic",
+    "rtmp",
+    "mediamtx",
+    "asterisk",
+    "indoor",
+    "local",
+    "z5rweb",
+    "bill",
+    "v2",
+    "v3",
+    "sms",
+  ],
+  ...["connect.json", "provisioning", "shield", "ops", "operations", "hooks", "health", "openapi.json", "docs"],
+  ...[".well-known", "cdn-cgi", "favicon.ico", "robots.txt"],
+]);
+
+/** Whether paths that begin with this segment are the product's own, in whatever case. */
+export const isOwn = (segment: string): boolean => OWN.has(segment.toLowerCase()) || /^(seeds|connect)/i.test(segment);
+
+/** Surfaces that answer to a customer's or a client's own token, so that a route may lead there. */
+export const isLendable = (segment: string): boolean => ["shield", "provisioning"].includes(segment);
