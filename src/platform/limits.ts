@@ -63,8 +63,11 @@ export const Limits = z.object({
   dormantDays: count(1, 365, 90),
   keepDeletedDays: count(0, 365, 30),
   claimTries: count(1, 10, 5),
+  /** Wrong claim codes of one account, over all serials. */
+  claimFailuresPerDay: count(1, 1000, 100),
   domainMembers: count(2, 1000, 50),
   domainDevices: count(1, 1000, 20),
+  domainPolicies: count(1, 5000, 1000),
   invitationsPerDay: count(1, 1000, 10),
   invitationsPerTarget: count(1, 100, 3),
   revealsPerDay: count(0, 1000, 100),

@@ -1,7 +1,8 @@
-import { and, eq, gt, isNull, lt, or } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lt, ne, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
+import { domainMembers } from "../domains/tables.ts";
 import { usedAssertions } from "../tokens/tables.ts";
-import { controllerCredentials, controllers } from "./tables.ts";
+import { type Controller, controllerCredentials, controllers } from "./tables.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be
 // awaited alone and several can go to D1 as one atomic `db.batch([...])`.
@@ -55,4 +56,68 @@ export function touchController(db: Db, operator: string, id: string, now: Date)
     .update(controllers)
     .set({ lastSeenAt: now })
     .where(and(eq(controllers.operator, operator), eq(controllers.id, id)));
+}
+
+export function controllerBySerial(db: Db, operator: string, serial: string) {
+  return db
+    .select()
+    .from(controllers)
+    .where(and(eq(controllers.operator, operator), eq(controllers.serial, serial)))
+    .limit(1);
+}
+
+/** One that is not deleted. */
+export function controllerById(db: Db, operator: string, id: string) {
+  return db
+    .select()
+    .from(controllers)
+    .where(and(eq(controllers.operator, operator), eq(controllers.id, id), ne(controllers.status, "deleted")))
+    .limit(1)
+    .get();
+}
+
+export interface Cut {
+  after: string;
+  limit: number;
+}
+
+export function controllersOfDomain(db: Db, operator: string, domainId: string, cut: Cut) {
+  return controllersWhere(db, operator, eq(controllers.domainId, domainId), cut);
+}
+
+/** Those that the account owns, and those of the domains that it belongs to now. */
+export function controllersAround(db: Db, operator: string, accountId: string, cut: Cut, now: Date) {
+  const domains = db
+    .select({ id: domainMembers.domainId })
+    .from(domainMembers)
+    .where(
+      and(
+        eq(domainMembers.operator, operator),
+        eq(domainMembers.accountId, accountId),
+        or(isNull(domainMembers.expiresAt), gt(domainMembers.expiresAt, now)),
+      ),
+    );
+  const around = or(eq(controllers.ownerAccountId, accountId), sql`${controllers.domainId} IN (${domains})`)!;
+  return controllersWhere(db, operator, around, cut);
+}
+
+function controllersWhere(db: Db, operator: string, which: SQL, { after, limit }: Cut) {
+  return db
+    .select()
+    .from(controllers)
+    .where(and(eq(controllers.operator, operator), which, ne(controllers.status, "deleted"), gt(controllers.id, after)))
+    .orderBy(asc(controllers.id))
+    .limit(limit)
+    .all();
+}
+
+type Change = Partial<{ [K in keyof Omit<Controller, "operator" | "id" | "serial" | "ver">]: Controller[K] | SQL }>;
+
+/** Changes a controller that is not deleted, if it is as `where` says, and counts its version up. */
+export function updateController(db: Db, operator: string, id: string, change: Change, ...where: (SQL | undefined)[]) {
+  return db
+    .update(controllers)
+    .set({ ...change, ver: sql`${controllers.ver} + 1` })
+    .where(and(eq(controllers.operator, operator), eq(controllers.id, id), ne(controllers.status, "deleted"), ...where))
+    .returning();
 }
