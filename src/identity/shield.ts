@@ -1,6 +1,11 @@
 import { Hono } from "hono";
 import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
 import { registrationRoutes } from "./accounts/registration-routes.ts";
+import { invitationRoutes } from "./domains/invitation-routes.ts";
+import { memberRoutes } from "./domains/member-routes.ts";
+import { domainRoutes } from "./domains/routes.ts";
+import { controllerRoutes } from "./controllers/routes.ts";
+import { policyRoutes } from "./policies/routes.ts";
 import type { ShieldEnv } from "./wire/context.ts";
 import { allowClientOrigins } from "./wire/cors.ts";
 import { limitInput } from "./wire/input.ts";
@@ -20,5 +25,11 @@ shield.get("/problems/:code", (c) => {
 });
 
 shield.route("/", registrationRoutes);
+shield.route("/", domainRoutes);
+shield.route("/", memberRoutes);
+shield.route("/", invitationRoutes);
+shield.route("/", controllerRoutes);
+
+shield.route("/", policyRoutes);
 
 shield.all("*", nothingHere);

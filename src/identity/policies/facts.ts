@@ -31,10 +31,8 @@ export async function factsOf(
     if (wanted && !domains.some(({ id, version }) => id === wanted.domain && version >= wanted.version))
       throw fail("policy_version_unreached");
     const chain = resources.filter(({ ofType, ofId }) => ofType === resource.type && ofId === resource.id);
-    const domainId = domainOf(
-      question,
-      chain.find(({ depth }) => depth === 0),
-    );
+    const row = chain.find(({ depth }) => depth === 0);
+    const domainId = domainOf(question, row);
     const domain = domains.find(({ id, status }) => id === domainId && status === "active");
     const who = subjects.find(({ type, id }) => type === subject.type && id === subject.id);
     const member =
@@ -42,6 +40,7 @@ export async function factsOf(
     return {
       subject: { active: who?.active === 1, domain: who?.domain ?? null },
       domain: domain ? { id: domain.id, version: domain.version } : null,
+      registered: row !== undefined,
       // What hangs below something of another household has nothing from there.
       parents: chain
         .filter((each) => each.depth > 0 && each.domainId === domainId)

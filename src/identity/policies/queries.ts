@@ -1,6 +1,7 @@
-import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { domains } from "../domains/tables.ts";
+import { resourcesOf } from "./facts-queries.ts";
 import type { ResourceRef } from "./question.ts";
 import { type Policy, policies, type Resource, resources } from "./tables.ts";
 
@@ -17,6 +18,63 @@ export function raisePolicyVersion(db: Db, operator: string, domain: string) {
     .set({ policyVersion: sql`policy_version + 1` })
     .where(and(eq(domains.operator, operator), eq(domains.id, domain)))
     .returning({ version: domains.policyVersion });
+}
+
+/** The same directly behind a statement that may have changed nothing: then it counts nothing either, and returns no row. */
+export function raisePolicyVersionIfChanged(db: Db, operator: string, domain: string) {
+  return db
+    .update(domains)
+    .set({ policyVersion: sql`policy_version + 1` })
+    .where(and(eq(domains.operator, operator), eq(domains.id, domain), sql`changes() > 0`))
+    .returning({ version: domains.policyVersion });
+}
+
+/** What must still be so when a rule is written, because it was so when the writer's right was looked at. */
+export interface Guard {
+  domain: string;
+  /** The version that was looked at; undefined where no other change can have taken the right away. */
+  version?: number | undefined;
+  /** The writer and its role; null for one whose right is no role's. */
+  writer?: { account: string; role: string | null } | undefined;
+}
+
+function still(operator: string, { domain, version, writer }: Guard): SQL {
+  const asOf = version === undefined ? sql`` : sql`AND d.policy_version = ${version}`;
+  const member = writer?.role
+    ? sql`AND EXISTS (SELECT 1 FROM domain_members m WHERE m.operator = ${operator} AND m.domain_id = ${domain}
+        AND m.account_id = ${writer.account} AND m.role = ${writer.role})`
+    : sql``;
+  return sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${domain} AND d.status = 'active' ${asOf}) ${member}`;
+}
+
+/** Writes nothing where the guard fails, or where the domain has `most` rules already. */
+export function insertPolicy(db: Db, policy: Policy, guard: Guard, most: number) {
+  const { operator, domainId } = policy;
+  const time = (at: Date | null) => at?.getTime() ?? null;
+  const list = (value: unknown) => (value === null ? null : JSON.stringify(value));
+  return db
+    .insert(policies)
+    .select(sql`SELECT ${operator}, ${policy.id}, ${domainId}, ${policy.subjType}, ${policy.subjId},
+    ${policy.resType}, ${policy.resId}, ${list(policy.actions)}, ${policy.effect}, ${list(policy.weekly)}, ${policy.maxAuthAge},
+    ${time(policy.notBefore)}, ${time(policy.expiresAt)}, ${policy.origin}, ${policy.createdBy}, ${time(policy.createdAt)}, ${policy.ver}
+    WHERE ${still(operator, guard)}
+      AND (SELECT count(*) FROM policies WHERE operator = ${operator} AND domain_id = ${domainId}) < ${most}`);
+}
+
+type Change = Omit<Policy, "operator" | "id" | "domainId" | "createdBy" | "createdAt" | "ver">;
+
+/** Replaces the version `ver` of a rule, and no other. */
+export function updatePolicy(db: Db, operator: string, id: string, ver: number, change: Change, guard: Guard) {
+  return db
+    .update(policies)
+    .set({ ...change, ver: sql`ver + 1` })
+    .where(and(eq(policies.operator, operator), eq(policies.id, id), eq(policies.ver, ver), still(operator, guard)));
+}
+
+export function deletePolicy(db: Db, operator: string, id: string, ver: number, guard: Guard) {
+  return db
+    .delete(policies)
+    .where(and(eq(policies.operator, operator), eq(policies.id, id), eq(policies.ver, ver), still(operator, guard)));
 }
 
 /** Forgets the rules about one resource: when it leaves its domain, so that they do not come back with it. */
@@ -105,4 +163,30 @@ export function policiesWhere(db: Db, operator: string, filter: PolicyFilter, af
     )
     .orderBy(asc(policies.id))
     .limit(limit);
+}
+
+/** What a registration depends on: domain, owner and earlier row; and the parent with all that it hangs below. One round trip. */
+export function resourceFacts(
+  db: Db,
+  operator: string,
+  { type, id }: ResourceRef,
+  { domain, owner, parent }: { domain: string; owner: string | null; parent: ResourceRef | null },
+) {
+  const asked = { subject: { type: "account" as const, id: "" }, resource: parent ?? { type: "", id: "" } };
+  return db.batch([
+    db
+      .select({
+        domain: sql<
+          string | null
+        >`(SELECT id FROM domains WHERE operator = ${operator} AND id = ${domain} AND status = 'active')`.as("d"),
+        owner: sql<
+          string | null
+        >`(SELECT id FROM accounts WHERE operator = ${operator} AND id = ${owner} AND status <> 'deleted')`.as("o"),
+        before: sql<string | null>`(SELECT json_object('domain', domain_id, 'owner', owner, 'parent',
+          iif(parent_type IS NULL, NULL, json_object('type', parent_type, 'id', parent_id)))
+          FROM resources WHERE operator = ${operator} AND type = ${type} AND id = ${id})`.as("b"),
+      })
+      .from(sql`(SELECT 1)`),
+    resourcesOf(db, operator, [asked]),
+  ]);
 }

@@ -48,6 +48,8 @@ export interface Facts {
   subject: { active: boolean /** Of a controller: the domain it is attached to. */; domain: string | null };
   /** The resource's domain; null for none, and for a deleted one. */
   domain: { id: string; version: number } | null;
+  /** Whether the resource is known to us, or only to whoever asks. */
+  registered: boolean;
   /** What the resource hangs below, in its own domain. */
   parents: ResourceRef[];
   member: { role: Role; expiresAt: Date | null } | null;

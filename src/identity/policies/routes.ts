@@ -1,0 +1,95 @@
+import { type Context, Hono } from "hono";
+import { describeRoute } from "hono-openapi";
+import * as z from "zod";
+import { callersOperator, personOrService, service } from "../wire/caller.ts";
+import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { check, ifMatch, json, Page, query } from "../wire/input.ts";
+import type { Publisher } from "./grantor.ts";
+import { listPolicies } from "./list.ts";
+import { Id, Name, policyView, readPolicy, writtenView } from "./policy-wire.ts";
+import { publishPolicy, replacePolicy, withdrawPolicy } from "./publish.ts";
+import { registerResource } from "./registry.ts";
+
+/** /policies, /resources: who may do what, as households and the operator's services say it. */
+export const policyRoutes = new Hono<ShieldEnv>();
+
+const describe = (summary: string) => describeRoute({ summary, tags: ["shield"] });
+
+/** What is wrong with a rule is told as `policy_invalid`, so it is read behind this. */
+const Anything = z.record(z.string(), z.unknown());
+
+policyRoutes.post(
+  "/policies",
+  describe("Publish a right or a prohibition"),
+  personOrService("policies"),
+  json(Anything),
+  async (c) => {
+    const draft = readPolicy(c.req.valid("json"), new Date());
+    return c.json(writtenView(await publishPolicy(c.env, publisherOf(c), draft, actorOf(c))), 201);
+  },
+);
+
+policyRoutes.put(
+  "/policies/:id",
+  describe("Replace a rule"),
+  personOrService("policies"),
+  json(Anything),
+  async (c) => {
+    const draft = readPolicy(c.req.valid("json"), new Date());
+    const change = { id: c.req.param("id"), expected: ifMatch(c), draft };
+    return c.json(writtenView(await replacePolicy(c.env, publisherOf(c), change, actorOf(c))));
+  },
+);
+
+policyRoutes.delete("/policies/:id", describe("Withdraw a rule"), personOrService("policies"), async (c) => {
+  await withdrawPolicy(c.env, publisherOf(c), { id: c.req.param("id"), expected: ifMatch(c) }, actorOf(c));
+  return c.body(null, 204);
+});
+
+const Filter = Page.extend({
+  domain: z.string().min(1).max(128).optional(),
+  subject: reference(z.enum(["account", "device", "role", "service"])).optional(),
+  resource: reference(z.string()).optional(),
+});
+
+policyRoutes.get("/policies", describe("List rules"), personOrService("policies"), query(Filter), async (c) => {
+  const { limit, cursor, ...filter } = c.req.valid("query");
+  const { items, next } = await listPolicies(c.env, publisherOf(c), filter, { limit, cursor });
+  return c.json({ items: items.map(policyView), next_cursor: next });
+});
+
+const Registered = z.object({
+  domain: Id,
+  owner: Id.nullish(),
+  parent: z.object({ type: Name, id: Id }).nullish(),
+});
+
+policyRoutes.put(
+  "/resources/:type/:id",
+  describe("Register what rights can hang on"),
+  service("resources"),
+  json(Registered),
+  async (c) => {
+    const { type, id } = check(z.object({ type: Name, id: Id }), c.req.param());
+    const { domain, owner = null, parent = null } = c.req.valid("json");
+    await registerResource(c.env, callersOperator(c), { type, id }, { domain, owner, parent }, actorOf(c));
+    return c.json({ type, id, domain, owner, parent });
+  },
+);
+
+function publisherOf(c: Context<ShieldEnv>): Publisher {
+  const caller = c.get("caller");
+  if (!caller) return { kind: "service", id: c.get("client").id, operator: c.get("client").operator };
+  const { id, operator, authAt } = caller;
+  return { kind: caller.kind === "account" ? "account" : "service", id, operator, authAt };
+}
+
+/** `account:acc_1`, `door:*`. */
+function reference<T extends z.ZodType<string, string>>(type: T) {
+  return z
+    .string()
+    .max(200)
+    .regex(/^[^:]+:.+$/)
+    .transform((text) => ({ type: text.slice(0, text.indexOf(":")), id: text.slice(text.indexOf(":") + 1) }))
+    .pipe(z.object({ type, id: z.string() }));
+}
