@@ -55,7 +55,18 @@ export async function takeOver(
     ...journal(db, operator, actor, entry(by, "admin"), now),
     touchDomain(db, operator, domainId, to),
   ]);
-  if (taken.length === 0) throw fail("role_insufficient");
+  const owner = taken.length > 0 && (await memberOf(db, operator, domainId, to, now));
+  if (!owner) throw fail("role_insufficient");
+  return owner;
+}
+
+/** The owner takes the offer back; no offer is the same to them. */
+export async function takeBack(env: Env, operator: string, domainId: string, actor: Actor, now = new Date()) {
+  const db = database(env);
+  const domain = await domainById(db, operator, domainId);
+  if (!domain?.nextOwnerId) return;
+  const entry = { action: "domain.offer_taken_back", target: aboutDomain(domainId) };
+  await db.batch([dropOffer(db, operator, domainId, domain.nextOwnerId), ...journal(db, operator, actor, entry, now)]);
 }
 
 /** Turns the domain down. Throws as `takeOver` does. */

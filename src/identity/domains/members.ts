@@ -83,7 +83,7 @@ async function explain(env: Env, operator: string, pair: Member, was: Role, now:
 export async function endMember(
   env: Env,
   operator: string,
-  { domainId, accountId, own, reason }: Member & { own: Role | "self"; reason: EndReason },
+  { domainId, accountId, own, reason }: Member & { own: Role | "self" | null; reason: EndReason },
   actor: Actor,
   now = new Date(),
 ): Promise<void> {
