@@ -46,7 +46,7 @@ export async function newAccount(
   operator: string,
   { type, value }: { type: IdentifierType; value: string },
   now: Date,
-  before: readonly Statement[] = [],
+  before: (id: string) => readonly Statement[] = () => [],
 ): Promise<Person> {
   const db = database(env);
   const id = newId("acc");
@@ -62,7 +62,7 @@ export async function newAccount(
     const [rows] = await db.batch([
       insertAccount(db, { operator, id, status: "active", createdAt: now, activatedAt: now, lastLoginAt: now }),
       ...journal(db, operator, { kind: "account", id }, entry, now),
-      ...before,
+      ...before(id),
       insertIdentifier(db, {
         ...{ operator, id: newId("idn"), type, value },
         ...{ accountId: id, verifiedAt: now, createdAt: now },
