@@ -1,5 +1,4 @@
 import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
-import { operators } from "#operator/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { mfaTokens } from "../login/tables.ts";
 import { totpSecrets } from "../totp/tables.ts";
@@ -156,19 +155,27 @@ export function dropGrantsOfDeleted(db: Db, id: string) {
     );
 }
 
-/** The session behind a cookie, its administrator with roles, and whether the second step is set up. */
+const operatorIds = sql`(SELECT json_group_array(operator) FROM operators)`.mapWith(
+  (json) => JSON.parse(json) as string[],
+);
+
+/**
+ * The session behind a cookie, its administrator with roles, whether the second step is set up, and which operators there are.
+ * Not for a batch, where columns of one name fall together.
+ */
 export function sessionByHash(db: Db, hash: string) {
   return db
-    .select({ session: adminSessions, admin: withGrants, totpConfirmedAt: totpSecrets.confirmedAt })
+    .select({
+      session: adminSessions,
+      admin: withGrants,
+      totpConfirmedAt: totpSecrets.confirmedAt,
+      operators: operatorIds,
+    })
     .from(adminSessions)
     .innerJoin(admins, and(eq(admins.operator, ADMINS), eq(admins.id, adminSessions.adminId)))
     .leftJoin(totpSecrets, and(eq(totpSecrets.operator, ADMINS), eq(totpSecrets.ownerId, admins.id)))
     .where(and(eq(adminSessions.operator, ADMINS), eq(adminSessions.hash, hash)))
     .limit(1);
-}
-
-export function operatorIds(db: Db) {
-  return db.select({ operator: operators.operator }).from(operators).orderBy(asc(operators.operator));
 }
 
 export function insertAdminSession(db: Db, session: Omit<typeof adminSessions.$inferInsert, "operator">) {

@@ -4,7 +4,7 @@ import { randomId, sha256 } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { type Actor, journal } from "../journal/journal.ts";
-import { changeAdminSession, endAdminSessions, insertAdminSession, operatorIds, sessionByHash } from "./queries.ts";
+import { changeAdminSession, endAdminSessions, insertAdminSession, sessionByHash } from "./queries.ts";
 import { EVERYWHERE, type Grant, holds, type Role } from "./roles.ts";
 
 /** An administrator who is signed in. */
@@ -39,7 +39,7 @@ export async function adminOf(
   const { LIMITS, OPERATOR } = settings(env);
   const db = database(env);
   const hash = sha256(cookie);
-  const [[row], others] = await db.batch([sessionByHash(db, hash), operatorIds(db)]);
+  const [row] = await sessionByHash(db, hash);
   if (!row) throw fail("token_invalid");
   const { session, admin, totpConfirmedAt } = row;
   const idleSince = now.getTime() - session.lastSeenAt.getTime();
@@ -47,7 +47,7 @@ export async function adminOf(
   if (isOver || admin.status !== "active") throw fail("session_revoked");
   if (totpConfirmedAt === null) throw fail("admin_totp_required");
   if (idleSince > NOTED_EVERY_MS) later(async () => changeAdminSession(db, hash, { lastSeenAt: now }));
-  const operators = [...new Set([OPERATOR, ...others.map(({ operator }) => operator)])];
+  const operators = [...new Set([OPERATOR, ...row.operators])];
   const { id, login, name, roles } = admin;
   return { id, login, name, roles, operators, authAt: session.authAt, hash };
 }
