@@ -1,11 +1,18 @@
 import { Hono } from "hono";
 import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
+import { profileRoutes } from "./accounts/profile-routes.ts";
 import { registrationRoutes } from "./accounts/registration-routes.ts";
+import { controllerRoutes } from "./controllers/routes.ts";
 import { invitationRoutes } from "./domains/invitation-routes.ts";
 import { memberRoutes } from "./domains/member-routes.ts";
 import { domainRoutes } from "./domains/routes.ts";
-import { controllerRoutes } from "./controllers/routes.ts";
+import { loginRoutes } from "./login/routes.ts";
+import { totpRoutes } from "./login/totp-routes.ts";
 import { policyRoutes } from "./policies/routes.ts";
+import { deviceLoginRoutes } from "./tokens/device-login-routes.ts";
+import { metadata } from "./tokens/metadata.ts";
+import { oauthRoutes } from "./tokens/routes.ts";
+import { sessionRoutes } from "./sessions/routes.ts";
 import type { ShieldEnv } from "./wire/context.ts";
 import { allowClientOrigins } from "./wire/cors.ts";
 import { limitInput } from "./wire/input.ts";
@@ -25,11 +32,19 @@ shield.get("/problems/:code", (c) => {
 });
 
 shield.route("/", registrationRoutes);
+shield.route("/", loginRoutes);
+shield.route("/", totpRoutes);
+shield.route("/", sessionRoutes);
+shield.route("/", profileRoutes);
 shield.route("/", domainRoutes);
 shield.route("/", memberRoutes);
 shield.route("/", invitationRoutes);
 shield.route("/", controllerRoutes);
 
 shield.route("/", policyRoutes);
+
+shield.route("/oauth", oauthRoutes);
+shield.route("/", deviceLoginRoutes);
+shield.get("/.well-known/oauth-authorization-server", metadata);
 
 shield.all("*", nothingHere);

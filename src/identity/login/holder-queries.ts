@@ -83,7 +83,12 @@ export function upgradePassword(db: Db, operator: string, accountId: string, fro
 }
 
 /** Takes a phone or an address away from an account, so that its next owner can have it. */
-export function releaseIdentifier(db: Db, operator: string, accountId: string, { type, value }: Pick<Target, "type" | "value">) {
+export function releaseIdentifier(
+  db: Db,
+  operator: string,
+  accountId: string,
+  { type, value }: Pick<Target, "type" | "value">,
+) {
   return db
     .delete(accountIdentifiers)
     .where(
@@ -103,7 +108,9 @@ export function earlierSessions(
   { subjectId, id, installId, ipPrefix }: { subjectId: string; id: string; installId: string | null; ipPrefix: string },
 ) {
   const isSame =
-    installId === null ? and(isNull(sessions.installId), eq(sessions.ipPrefix, ipPrefix)) : eq(sessions.installId, installId);
+    installId === null
+      ? and(isNull(sessions.installId), eq(sessions.ipPrefix, ipPrefix))
+      : eq(sessions.installId, installId);
   return db
     .select({ all: sql<number>`count(*)`, same: sql<number>`coalesce(sum(${or(isSame)}), 0)` })
     .from(sessions)

@@ -40,8 +40,12 @@ export async function checkPassword(
 /** Forgets every wrong password that was tried on the account: it has a new one, or Operations says so. */
 export async function unlockPasswords(env: Env, operator: string, account: string): Promise<void> {
   const logins = await identifiersOf(database(env), operator, account);
-  const all: Which[] = [{ account }, ...logins.filter(({ verifiedAt }) => verifiedAt !== null).map((login) => ({ login }))];
-  await Promise.all(all.map((which) => attemptsOf(env, operator, which).unlock()));
+  const all: Which[] = [
+    { account },
+    ...logins.filter(({ verifiedAt }) => verifiedAt !== null).map((login) => ({ login })),
+  ];
+  const counted = [...all.map((which) => attemptsOf(env, operator, which)), secondStepsOf(env, operator, account)];
+  await Promise.all(counted.map((attempts) => attempts.unlock()));
 }
 
 /** The object that counts for a login or an account. Its name tells nobody which. */
@@ -51,14 +55,22 @@ function attemptsOf(env: Env, operator: string, which: Which) {
   return env.PASSWORD_ATTEMPTS.getByName(`${operator}:${shortMac(key, name, 32)}`);
 }
 
+const secondStepsOf = (env: Env, operator: string, account: string) =>
+  env.PASSWORD_ATTEMPTS.getByName(`${operator}:second:${account}`);
+
 /**
- * Counts a try of a code that is no one-time code of ours (an authenticator's, a recovery code): whoever knows the password
- * could otherwise begin again and again. Throws `rate_limited`; returns what to call when it was right.
+ * Counts a try of a code that no one-time code's limits count: an authenticator's, a recovery code. Whoever knows the password
+ * could otherwise begin again and again. Throws `rate_limited`; returns what to call when the code was right.
  */
-export async function takeSecondStep(env: Env, operator: string, account: string, address: string, now = new Date()) {
-  const attempts = env.PASSWORD_ATTEMPTS.getByName(`${operator}:second:${account}`);
+export async function takeSecondStepTry(
+  env: Env,
+  operator: string,
+  { account, address }: { account: string; address: string },
+  now = new Date(),
+): Promise<() => Promise<void>> {
+  const attempts = secondStepsOf(env, operator, account);
   const network = networkOf(address);
   const verdict = await attempts.take(network, settings(env).LIMITS, now.getTime());
   if (!verdict.allowed) throw fail("rate_limited", { retryAfter: verdict.retryAfter });
-  return () => attempts.succeeded(network, now.getTime());
+  return async () => attempts.succeeded(network, now.getTime());
 }

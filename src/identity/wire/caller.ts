@@ -50,7 +50,8 @@ export function bearerIn(c: Context): string {
   return token;
 }
 
-function demandFresh(c: Context<ShieldEnv>, { authAt }: Subject): void {
+/** Throws `reauthentication_required` unless the caller has proven who they are within LIMITS.freshSeconds. */
+export function demandFresh(c: Context<ShieldEnv>, { authAt }: Subject): void {
   const age = Date.now() - authAt.getTime();
   if (age > settings(c.env).LIMITS.freshSeconds * 1000) throw fail("reauthentication_required");
 }
