@@ -8,6 +8,7 @@ import { memberRoutes } from "./domains/member-routes.ts";
 import { domainRoutes } from "./domains/routes.ts";
 import { loginRoutes } from "./login/routes.ts";
 import { totpRoutes } from "./login/totp-routes.ts";
+import { accessRoutes } from "./policies/access-routes.ts";
 import { policyRoutes } from "./policies/routes.ts";
 import { deviceLoginRoutes } from "./tokens/device-login-routes.ts";
 import { metadata } from "./tokens/metadata.ts";
@@ -42,6 +43,7 @@ shield.route("/", invitationRoutes);
 shield.route("/", controllerRoutes);
 
 shield.route("/", policyRoutes);
+shield.route("/", accessRoutes);
 
 shield.route("/oauth", oauthRoutes);
 shield.route("/", deviceLoginRoutes);

@@ -13,3 +13,5 @@ export const Lang = z
   .string()
   .max(35)
   .regex(/^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i);
+/** A picture of the person, somewhere on the web. */
+export const Avatar = z.url({ protocol: /^https$/ }).max(2048);

@@ -8,6 +8,7 @@ import { openTokens } from "../tokens/issue.ts";
 import { actorAs, type ShieldEnv } from "../wire/context.ts";
 import { json, Login } from "../wire/input.ts";
 import { ChallengeId, ClientId, Code, Lang, Password, PersonName } from "./fields.ts";
+import { forgotPassword, resetPassword } from "./passwords.ts";
 import { type Activated, activate, register } from "./registration.ts";
 import { cityOf, Device, deviceInfo, publicRequester } from "./requester.ts";
 import { accountView } from "./view.ts";
@@ -71,4 +72,27 @@ const Resend = z.object({ client_id: ClientId, challenge_id: ChallengeId });
 registrationRoutes.post("/accounts/activation/resend", describe("Another code"), json(Resend), async (c) => {
   const { client_id, challenge_id } = c.req.valid("json");
   return c.json(await resendChallenge(c.env, await publicRequester(c, client_id), challenge_id), 202);
+});
+
+const Forgot = z.object({ client_id: ClientId, login: Login, device: Device.optional() });
+
+registrationRoutes.post("/accounts/password/forgot", describe("Ask for a new password"), json(Forgot), async (c) => {
+  const { client_id, login, device } = c.req.valid("json");
+  const requester = await publicRequester(c, client_id, device?.id);
+  return c.json(await forgotPassword(c.env, requester, targetOf(requester.operator, login)), 202);
+});
+
+const Reset = z.object({
+  client_id: ClientId,
+  challenge_id: ChallengeId,
+  code: Code,
+  new_password: Password,
+  device: Device.optional(),
+});
+
+registrationRoutes.post("/accounts/password/reset", describe("Set a new password by code"), json(Reset), async (c) => {
+  const { client_id, challenge_id: challengeId, code, new_password: password, device } = c.req.valid("json");
+  const requester = await publicRequester(c, client_id, device?.id);
+  await resetPassword(c.env, requester, { challengeId, code, password }, (id) => actorAs(c, id), after(c));
+  return c.body(null, 204);
 });
