@@ -3,6 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as z from "zod";
 import { fail } from "#operator/error-catalogue.ts";
 import { after, clientAddress } from "#platform/http.ts";
+import { cityOf } from "../accounts/requester.ts";
 import { bearer, confidential } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
 import { ifMatch, json, Page, query } from "../wire/input.ts";
@@ -128,7 +129,7 @@ controllerRoutes.post(
 
 const origin = (c: Context<ShieldEnv>) => ({
   address: clientAddress(c),
-  city: (c.req.raw.cf as { city?: string } | undefined)?.city,
+  city: cityOf(c),
 });
 
 function told(c: Context<ShieldEnv>, controller: Controller, status: 200 | 201 = 200) {
