@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { CATALOGUE, fail, isFailureCode } from "#operator/error-catalogue.ts";
+import { identifierRoutes } from "./accounts/identifier-routes.ts";
 import { profileRoutes } from "./accounts/profile-routes.ts";
 import { registrationRoutes } from "./accounts/registration-routes.ts";
 import { controllerRoutes } from "./controllers/routes.ts";
@@ -37,6 +38,7 @@ shield.route("/", loginRoutes);
 shield.route("/", totpRoutes);
 shield.route("/", sessionRoutes);
 shield.route("/", profileRoutes);
+shield.route("/", identifierRoutes);
 shield.route("/", domainRoutes);
 shield.route("/", memberRoutes);
 shield.route("/", invitationRoutes);
