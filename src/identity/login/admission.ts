@@ -1,12 +1,15 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
-import { database } from "#platform/db.ts";
-import { newAccount, type Person, unbanAccount } from "../accounts/accounts.ts";
+import { database, type Statement } from "#platform/db.ts";
+import { newAccount, unbanAccount } from "../accounts/accounts.ts";
+import { removeInactive } from "../accounts/inactive.ts";
+import { inactiveClaimants } from "../accounts/registration-queries.ts";
 import { joinByInvitations } from "../domains/joining.ts";
 import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
-import { type Holder, releaseIdentifier } from "./holder-queries.ts";
+import { type Holder, holderOf, releaseIdentifier } from "./holder-queries.ts";
 import { masked, type Target } from "./targets.ts";
 
+type Login = Pick<Target, "type" | "value">;
 type Status = Pick<Holder, "id" | "status" | "banUntil">;
 
 /** Whether the person is shut out now; a ban that has had its time is none any more. */
@@ -29,6 +32,21 @@ export async function admit(env: Env, operator: string, account: Status, now: Da
   else if (account.status !== "active") throw fail("account_not_active");
 }
 
+/** The account of somebody who has never been here. Whatever others registered for the same phone, unproven, goes. */
+export async function firstAccount(
+  env: Env,
+  operator: string,
+  login: Login,
+  actorFor: (id: string) => Actor,
+  now: Date,
+): Promise<Holder> {
+  const db = database(env);
+  const claims = await inactiveClaimants(db, operator, login);
+  return made(env, operator, login, now, (id) =>
+    claims.flatMap((claim) => removeInactive(db, operator, claim.id, "proven by another", actorFor(id), now)),
+  );
+}
+
 /**
  * A fresh account for whoever holds a number that an account has not used for months; the old one loses the number and keeps the
  * rest. So the number's next owner inherits nothing.
@@ -37,10 +55,10 @@ export async function startAfresh(
   env: Env,
   operator: string,
   old: Pick<Holder, "id">,
-  target: Target,
+  login: Login,
   actor: Actor,
   now: Date,
-): Promise<Person> {
+): Promise<Holder> {
   const db = database(env);
   const entry = {
     ...{
@@ -48,13 +66,19 @@ export async function startAfresh(
       target: { kind: "account", id: old.id },
       reason: "not used for months",
     },
-    before: { [target.type]: masked(target) },
+    before: { [login.type]: masked(login) },
     events: [{ type: "account.updated" as const, id: old.id }],
   };
-  const person = await newAccount(env, operator, target, now, () => [
-    releaseIdentifier(db, operator, old.id, target),
+  return made(env, operator, login, now, () => [
+    releaseIdentifier(db, operator, old.id, login),
     ...journal(db, operator, actor, entry, now),
   ]);
-  await joinByInvitations(env, operator, person.id, target, now);
-  return person;
+}
+
+async function made(env: Env, operator: string, login: Login, now: Date, before: (id: string) => Statement[]) {
+  const { id } = await newAccount(env, operator, login, now, before);
+  await joinByInvitations(env, operator, id, login, now);
+  const holder = await holderOf(database(env), operator, { account: id });
+  if (!holder) throw fail("account_not_found");
+  return holder;
 }

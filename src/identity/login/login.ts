@@ -4,12 +4,15 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
 import type { Phone } from "#platform/phones.ts";
-import { accountOfPhone, type Person, renameAccount } from "../accounts/accounts.ts";
+import { type Person, renameAccount } from "../accounts/accounts.ts";
 import { accountByPhone } from "../accounts/queries.ts";
 import { budgetsOf, forgiveGuess, noteEntered, takeGuess, takeSend } from "../codes/budgets.ts";
 import type { GuessVerdict } from "../codes/guess-rules.ts";
 import { openSession } from "../sessions/sessions.ts";
+import { admit, firstAccount, isShutOut, mayBeCoded, startAfresh } from "./admission.ts";
+import { type Holder, holderOf, noteLogin } from "./holder-queries.ts";
 import { type Client, clientMac, codesOf, installOf, type Method, methodFor, phoneOf, policyOf } from "./proof.ts";
+import { isDormant } from "./ways-in.ts";
 
 export interface SignedIn {
   token: string;
@@ -44,7 +47,7 @@ export async function requestCode(
   if (!issued.allowed) throw tooMany(issued.retryAfter);
   // A blocked person's code is written down like any other, and has expired before it can leave: neither the answer nor its
   // time tells who is blocked.
-  const expiresAt = account?.status === "banned" ? now : new Date(issued.expiresAt);
+  const expiresAt = account && !mayBeCoded(account, now) ? now : new Date(issued.expiresAt);
   if (!isReviewer) await send(env, { phone, client, method, issued, expiresAt }, now);
   return isCall ? { method, numbers: [issued.number!] } : { method };
 }
@@ -130,12 +133,29 @@ interface Proven {
 
 /** Opens a session for whoever has proven to hold the phone. */
 export async function signIn(env: Env, phone: Phone, { digits, device, name }: Proven, now: Date): Promise<SignedIn> {
-  const account = await accountOfPhone(env, phone.digits, now);
-  if (account.status !== "active") throw new AppError("forbidden", "This account is blocked", { reason: "blocked" });
-  const token = await openSession(env, { account: account.id, acr: digits < 6 ? "low" : "normal", device }, now);
+  const account = await ownerOf(env, phone, now);
+  const acr = digits < 6 ? "low" : "normal";
+  const noted = [noteLogin(database(env), settings(env).OPERATOR, account.id, now)];
+  const token = await openSession(env, { account: account.id, acr, device }, now, noted);
   if (!name || account.name !== null) return { token, account };
   await renameAccount(env, account.id, name.name, name.patronymic);
   return { token, account: { ...account, ...name } };
+}
+
+/**
+ * Whose session it will be. The app has no second step, so a phone whose account nobody has used for months opens a fresh one
+ * here, whatever else the old one could show: a number's next owner must not come into the old owner's domains and their doors,
+ * and the old owner must not be kept from the doors that their contract gives to the number.
+ */
+async function ownerOf(env: Env, phone: Phone, now: Date): Promise<Holder> {
+  const { OPERATOR: operator } = settings(env);
+  const login = { type: "phone", value: phone.digits } as const;
+  const holder = await holderOf(database(env), operator, { login });
+  if (!holder) return firstAccount(env, operator, login, (id) => ({ kind: "account", id }), now);
+  if (isShutOut(holder, now)) throw new AppError("forbidden", "This account is blocked", { reason: "blocked" });
+  await admit(env, operator, holder, now);
+  if (!isDormant(env, holder, now)) return holder;
+  return startAfresh(env, operator, holder, login, { kind: "account", id: holder.id }, now);
 }
 
 const tooMany = (retryAfter: number) => new AppError("too_many", "Too many requests, wait a little", { retryAfter });

@@ -2,14 +2,11 @@ import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database, type Statement } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
-import { newAccount } from "../accounts/accounts.ts";
-import { removeInactive } from "../accounts/inactive.ts";
-import { inactiveClaimants } from "../accounts/registration-queries.ts";
 import type { Method } from "../clients/tables.ts";
 import { authenticateBySecret, type Proven } from "../controllers/authenticate.ts";
-import { joinByInvitations } from "../domains/joining.ts";
 import type { Actor } from "../journal/journal.ts";
 import type { Amr, Session } from "../sessions/tables.ts";
+import { firstAccount } from "./admission.ts";
 import { type Requester, redeemChallenge } from "./challenges.ts";
 import { type Holder, holderOf } from "./holder-queries.ts";
 import { checkPassword } from "./password-login.ts";
@@ -87,26 +84,13 @@ async function byCode(
   const found = await holderOf(database(env), operator.id, { login: target });
   // Whose code it was may have lost the number since.
   if (challenge.accountId !== null && found?.id !== challenge.accountId) throw nothing();
-  const holder = found ?? (await firstLogin(env, operator.id, target, actorFor, now));
+  const holder = found ?? (await firstAccount(env, operator.id, target, actorFor, now));
   const channel = target.type === "phone" ? "sms" : "mail";
   return {
     ...{ kind: "account", holder, target, amr: [channel, "otp"], isNew: found === undefined },
     acr: challenge.length < 6 ? "low" : "normal",
     along: [useChallenge(database(env), operator.id, challenge.id, now)],
   };
-}
-
-/** The account of somebody who has never been here; whatever others registered for the same phone goes. */
-async function firstLogin(env: Env, operator: string, target: Target, actorFor: (id: string) => Actor, now: Date) {
-  const db = database(env);
-  const claims = await inactiveClaimants(db, operator, target);
-  const person = await newAccount(env, operator, target, now, (id) =>
-    claims.flatMap((claim) => removeInactive(db, operator, claim.id, "proven by another", actorFor(id), now)),
-  );
-  await joinByInvitations(env, operator, person.id, target, now);
-  const holder = await holderOf(db, operator, { account: person.id });
-  if (!holder) throw nothing();
-  return holder;
 }
 
 const nothing = () => fail("code_invalid", { extra: { tries_left: 0 } });

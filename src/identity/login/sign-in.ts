@@ -11,7 +11,7 @@ import type { Amr, DeviceInfo, Session } from "../sessions/tables.ts";
 import { openTokens, type TokenAnswer } from "../tokens/issue.ts";
 import { admit, startAfresh } from "./admission.ts";
 import type { Requester } from "./challenges.ts";
-import { earlierSessions, type Holder, holderOf, noteLogin } from "./holder-queries.ts";
+import { earlierSessions, type Holder, noteLogin } from "./holder-queries.ts";
 import { insertMfaToken } from "./mfa-queries.ts";
 import { type Claim, type IdProvider, idProvider, type ProvenPerson } from "./provider.ts";
 import {
@@ -79,9 +79,7 @@ async function letIn(env: Env, requester: Requester, proof: ProvenPerson, origin
     if (!isDoubtful) throw fail("method_not_allowed_for_client");
   }
   if (!isDoubtful) return openSessionFor(env, requester, { holder, amr, acr }, origin, later, now, along);
-  const { id } = await startAfresh(env, operator.id, holder, target, origin.actorFor(holder.id), now);
-  const fresh = await holderOf(database(env), operator.id, { account: id });
-  if (!fresh) throw fail("session_revoked");
+  const fresh = await startAfresh(env, operator.id, holder, target, origin.actorFor(holder.id), now);
   return openSessionFor(env, requester, { holder: fresh, amr, acr }, origin, later, now, along);
 }
 

@@ -1,7 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { randomId, sha256 } from "#platform/crypto.ts";
-import { database } from "#platform/db.ts";
+import { database, type Statement } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { logError } from "#platform/log.ts";
 import { announce } from "#platform/signals.ts";
@@ -54,12 +54,13 @@ export const keyOf = (tokenHash: string) => `session:${tokenHash}`;
 
 /**
  * Signs a device in and returns its token, which is shown once and stored only as a hash. A person may have many
- * devices; past the limit the one seen longest ago is signed out.
+ * devices; past the limit the one seen longest ago is signed out. `along` stands in the same batch.
  */
 export async function openSession(
   env: Env,
   { account, acr, device }: { account: string; acr: Session["acr"]; device: string | null },
   now = new Date(),
+  along: readonly Statement[] = [],
 ): Promise<string> {
   const { OPERATOR: operator, LIMITS } = settings(env);
   const db = database(env);
@@ -70,6 +71,7 @@ export async function openSession(
       ...{ createdAt: now, lastSeenAt: now, expiresAt: expiry(env, now) },
     }),
     endSurplusSessions(db, operator, { subjectId: account, at: now, reason: "too many" }, LIMITS.sessionsPerAccount),
+    ...along,
   ]);
   if (ended.length > 0) await forgetTokens(env, ended);
   return token;
