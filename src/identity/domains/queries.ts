@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, exists, gt, inArray, isNotNull, isNull, lte, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { accounts } from "../accounts/tables.ts";
 import { policies, resources } from "../policies/tables.ts";
@@ -88,7 +88,7 @@ export function offerDomain(db: Db, operator: string, id: string, offer: { to: s
   return db
     .update(domains)
     .set({ nextOwnerId: offer.to, offeredBy: offer.by, ver: sql`${domains.ver} + 1` })
-    .where(and(domainIs(operator, id), sql`EXISTS (${isMember})`))
+    .where(and(domainIs(operator, id), exists(isMember)))
     .returning({ id: domains.id });
 }
 
@@ -306,7 +306,7 @@ export function withdrawUncoveredInvitations(db: Db, operator: string, domainId:
         eq(invitations.domainId, domainId),
         eq(invitations.createdBy, accountId),
         eq(invitations.status, "open"),
-        sql`NOT EXISTS (${mayInvite})`,
+        notExists(mayInvite),
       ),
     );
 }
