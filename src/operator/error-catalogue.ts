@@ -52,6 +52,17 @@ export const CATALOGUE = {
   totp_invalid: entry(1023, 401, "The authenticator's code is wrong", "Неверный код приложения-аутентификатора"),
   totp_exists: entry(1024, 409, "An authenticator is set up already", "Аутентификатор уже подключён"),
   totp_missing: entry(1025, 409, "No authenticator is set up", "Аутентификатор не подключён"),
+  invalid_grant: entry(1026, 400, "The grant is not valid", "Недействительное разрешение"),
+  unsupported_grant_type: entry(
+    1027,
+    400,
+    "This grant type is not supported",
+    "Такой способ получить токен не поддерживается",
+  ),
+  invalid_scope: entry(1028, 400, "The scope is more than the client may have", "Запрошено больше прав, чем разрешено"),
+  authorization_pending: entry(1029, 400, "Nobody has approved yet", "Вход ещё не подтверждён"),
+  slow_down: entry(1030, 400, "Ask less often", "Слишком частые запросы"),
+  expired_token: entry(1031, 400, "The code on the screen is too old", "Срок действия кода на экране истёк"),
   account_not_found: entry(2001, 404, "There is no such account", "Такой учётной записи нет"),
   identifier_taken: entry(2002, 409, "It belongs to another account", "Принадлежит другой учётной записи"),
   identifier_invalid: entry(

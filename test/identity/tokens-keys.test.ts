@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { clientOf } from "#identity/clients/clients.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
-import { openTokens } from "#identity/tokens/issue.ts";
+import { type NewSession, openTokens } from "#identity/tokens/issue.ts";
 import { listKeys, republishRevoked, revokeSigningKey, rotateSigningKey } from "#identity/tokens/key-admin.ts";
 import { refresh } from "#identity/tokens/refresh.ts";
 import { validate } from "#identity/tokens/validate.ts";
@@ -25,11 +25,11 @@ function withKeys(count: number): { env: Env; kids: string[] } {
 /** Somebody who signs in at that deployment. */
 async function signedIn(at: Env) {
   const { account, client } = await aPerson();
-  const opened = {
+  const opened: NewSession = {
     ...{ operator: "main", kind: "account", subject: account, epoch: 1, client, scopes: ["account"] },
     ...{ amr: ["pwd"], acr: "normal", address: "203.0.113.7" },
-  } as const;
-  const tokens = await openTokens(at, { ...opened, amr: ["pwd"] }, SYSTEM, later);
+  };
+  const tokens = await openTokens(at, opened, SYSTEM, later);
   return { account, tokens, token: tokens.access_token, client: await clientOf(at, client) };
 }
 

@@ -23,9 +23,13 @@ export async function publicClient(env: Env, id: string | undefined): Promise<Cl
 /** The client that shows its secret (RFC 6749 §2.3.1: both halves are form-encoded); throws `invalid_client`. */
 export async function confidentialClient(env: Env, authorization: string | undefined): Promise<Client> {
   const { user, password } = basicIn(authorization) ?? { user: undefined, password: "" };
-  const client = await clientOf(env, user);
-  if (client.kind !== "confidential" || !sameText(client.secretHash ?? "", sha256(password)))
-    throw fail("invalid_client");
+  return proven(await clientOf(env, user), password);
+}
+
+/** The client, if it is active, confidential, and this is its secret; throws `invalid_client`. */
+export function proven(client: Client | undefined, password: string): Client {
+  if (client?.status !== "active" || client.kind !== "confidential") throw fail("invalid_client");
+  if (!sameText(client.secretHash ?? "", sha256(password))) throw fail("invalid_client");
   return client;
 }
 

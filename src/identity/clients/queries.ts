@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { clients } from "./tables.ts";
 
@@ -11,3 +11,7 @@ export function clientById(db: Db, id: string) {
 export function clientOrigins(db: Db) {
   return db.select({ origins: clients.origins }).from(clients).where(eq(clients.status, "active"));
 }
+
+/** In place of an operator: the client's own. */
+export const operatorOfClient = (id: string) =>
+  sql<string>`(SELECT ${clients.operator} FROM ${clients} WHERE ${clients.id} = ${id})`;

@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, isNotNull, isNull, lte, ne, type SQL, sql } from "drizzle-orm";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Db } from "#platform/db.ts";
 import { accountIdentifiers, accounts } from "../accounts/tables.ts";
 import { clients } from "../clients/tables.ts";
@@ -49,17 +50,13 @@ export function liveSession(db: Db, operator: string, tokenHash: string, now: Da
 }
 
 /** Whatever has to be alive for a token of this session to be good: the session, its subject, the key that signed. One row, one trip. */
-export function sessionState(db: Db, operator: string, id: string, kid: string) {
+export function sessionState(db: Db, operator: string | SQL<string>, id: string, kid: string) {
   return db
     .select({
       session: sessions,
-      accountStatus: accounts.status,
-      accountEpoch: accounts.epoch,
-      deviceStatus: controllers.status,
-      deviceEpoch: controllers.epoch,
-      domainId: controllers.domainId,
-      clientStatus: clients.status,
-      keyRevokedAt: signingKeys.revokedAt,
+      ...named({ accountStatus: accounts.status, accountEpoch: accounts.epoch }),
+      ...named({ deviceStatus: controllers.status, deviceEpoch: controllers.epoch, domainId: controllers.domainId }),
+      ...named({ clientStatus: clients.status, keyRevokedAt: signingKeys.revokedAt }),
     })
     .from(sessions)
     .leftJoin(accounts, and(eq(accounts.operator, sessions.operator), eq(accounts.id, sessions.subjectId)))
@@ -69,6 +66,20 @@ export function sessionState(db: Db, operator: string, id: string, kid: string) 
     .where(and(eq(sessions.operator, operator), eq(sessions.id, id)))
     .limit(1);
 }
+
+/**
+ * Gives columns of joined tables names of their own. D1 answers a batch with rows by column name, so that of two columns of one name
+ * the second would be lost, and everything behind it be read one place too early.
+ */
+const named = <T extends Record<string, SQLiteColumn>>(columns: T) =>
+  Object.fromEntries(
+    Object.entries(columns).map(([name, column]) => [name, sql`${column}`.mapWith(column).as(`joined_${name}`)]),
+  ) as unknown as { [K in keyof T]: SQL.Aliased<T[K]["_"]["data"] | null> };
+
+/** In place of an operator: that of the session, where nobody said whose it is. `preset` needs no row of its own. */
+export const operatorOfSession = (id: string, preset: string) =>
+  sql<string>`(SELECT s.operator FROM (SELECT operator FROM operators UNION SELECT ${preset}) o
+    JOIN sessions s ON s.operator = o.operator AND s.id = ${id})`;
 
 export function sessionById(db: Db, operator: string, id: string) {
   return db

@@ -43,9 +43,9 @@ export async function validate(
     if (entry && now.getTime() - entry.checkedAt < TRUSTED_MS) return subject;
   }
   const [state] = await sessionState(database(env), claims.op, claims.sid, kid);
-  const domain = stillGood(claims, state, now);
+  demandGood(claims, state, now);
   if (freshness === "edge") later(() => rememberAlive(env, claims.op, claims.sid, now));
-  return { ...subject, ...(claims.knd === "device" && { domain }) };
+  return { ...subject, ...(claims.knd === "device" && { domain: state.domainId }) };
 }
 
 /**
@@ -60,22 +60,30 @@ export async function stillAlive(
 ): Promise<void> {
   const { claims, kid } = await readAccessToken(env, token, kinds, readAt);
   const [state] = await sessionState(database(env), claims.op, claims.sid, kid);
-  stillGood(claims, state, now);
+  demandGood(claims, state, now);
 }
 
-/** Throws unless everything that the token depends on is alive. Returns the domain of a device. */
-function stillGood(claims: Claims, state: SessionState | undefined, now: Date): string | null {
-  if (!state || state.session.subjectId !== claims.sub || state.session.kind !== claims.knd)
-    throw fail("session_revoked");
-  if (state.keyRevokedAt !== null) throw fail("token_invalid");
-  const { session } = state;
-  if (session.endedAt !== null || session.expiresAt <= now || !subjectIsAlive(state)) throw fail("session_revoked");
-  if (claims.ep < (epochOf(state) ?? 1)) throw fail("session_revoked");
-  return state.domainId;
+/** Throws unless everything that the token depends on is alive. */
+function demandGood(claims: Claims, state: SessionState | undefined, now: Date): asserts state is SessionState {
+  if (state && state.keyRevokedAt !== null) throw fail("token_invalid");
+  if (!state || !isStillGood(claims, state, now)) throw fail("session_revoked");
+}
+
+/** Whether everything that an access token depends on is alive: its key, its session, its subject, its epoch. */
+export function isStillGood({ sub, knd, ep }: Claims, state: SessionState, now: Date): boolean {
+  const { subjectId, kind } = state.session;
+  if (state.keyRevokedAt !== null || subjectId !== sub || kind !== knd) return false;
+  return sessionIsAlive(state, now) && ep >= epochOf(state);
+}
+
+/** Whether a session, and whoever holds it, may go on. */
+export function sessionIsAlive(state: SessionState, now: Date): boolean {
+  const { endedAt, expiresAt } = state.session;
+  return endedAt === null && expiresAt > now && subjectIsAlive(state);
 }
 
 /** Whether whoever holds the session may have it. */
-export function subjectIsAlive({ session, accountStatus, deviceStatus, clientStatus }: SessionState): boolean {
+function subjectIsAlive({ session, accountStatus, deviceStatus, clientStatus }: SessionState): boolean {
   // Of a client without a row there is nothing to switch off: the deployment's own app.
   if (clientStatus === "disabled") return false;
   if (session.kind === "account") return accountStatus === "active";
