@@ -212,6 +212,7 @@ CREATE TABLE controllers (
 CREATE UNIQUE INDEX controllers_id ON controllers (id);
 CREATE UNIQUE INDEX controllers_serial ON controllers (operator, serial);
 CREATE INDEX controllers_domain ON controllers (operator, domain_id);
+CREATE INDEX controllers_owner ON controllers (operator, owner_account_id);
 CREATE INDEX controllers_status ON controllers (operator, status);
 
 -- Claim codes that were tried, whether or not there is such a serial: nobody is to learn that from the count.

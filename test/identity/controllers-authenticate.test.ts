@@ -108,6 +108,14 @@ async function after(change: (controller: { id: string }) => Promise<unknown>) {
   return controller;
 }
 
+test.each(["", "nobody's", "null", "undefined"])(
+  "DEV-2 no secret opens a controller that has a key: %j",
+  async (secret) => {
+    const { serial } = await aSigner();
+    await expect(bySecret(serial, secret)).rejects.toMatchObject({ reason: "invalid_credentials" });
+  },
+);
+
 test("DEV-2 a controller of one operator is nobody at another", async () => {
   const controller = await aController();
   await expect(authenticateBySecret(env, "other", controller.serial, controller.secret)).rejects.toMatchObject({

@@ -2,7 +2,7 @@ import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { importControllers } from "#identity/controllers/import.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
-import { sha256 } from "#platform/crypto.ts";
+import { randomId, sha256 } from "#platform/crypto.ts";
 import { aKeyPair, aSerial, eventsOf, theController } from "../support/controllers.ts";
 
 const importRows = (rows: unknown) => importControllers(env, "main", rows, SYSTEM);
@@ -16,6 +16,23 @@ test("DEV-1 DEV-6 an imported controller is registered, audited, and told of onc
   const audit = await env.DB.prepare("SELECT action, after FROM audit_log WHERE target_id = ?").bind(created!.id).all();
   expect(audit.results).toEqual([{ action: "device.registered", after: JSON.stringify({ serial, model: "hub-2" }) }]);
 });
+
+test.each([true, false])(
+  "DEV-6 DRM mirrors a new controller where the operator has monetisation: %j",
+  async (monetization) => {
+    const operator = `op-${randomId(6)}`;
+    await env.DB.prepare(
+      "INSERT INTO operators (operator, name, country, lang, params, created_at, updated_at) VALUES (?, 'Test', 'RU', 'ru', ?, 0, 0)",
+    )
+      .bind(operator, JSON.stringify({ drm: { monetization } }))
+      .run();
+    const [created] = await importControllers(env, operator, [{ serial: aSerial(), model: "hub-2" }], SYSTEM);
+    const event = await env.DB.prepare("SELECT type, agg_seq, drm FROM notifications WHERE operator = ? AND agg_id = ?")
+      .bind(operator, created!.id)
+      .first();
+    expect(event).toEqual({ type: "device.registered", agg_seq: 1, drm: Number(monetization) });
+  },
+);
 
 test("DEV-1 importing a serial again changes nothing", async () => {
   const serial = aSerial();

@@ -176,6 +176,10 @@ test("DEV-3 its household sees a controller and names it; the version that is na
   });
   expect(await refusal(await edit({ name: "Late" }, { "if-match": etag }))).toEqual([412, "precondition_failed"]);
   expect(await json(await edit({ room: null }))).toMatchObject({ name: "Hub", room: null });
+  const before = await eventsOf(controller.id);
+  expect(await json(await edit({}))).toMatchObject({ name: "Hub", room: null });
+  expect(await refusal(await edit({}, { "if-match": etag }))).toEqual([412, "precondition_failed"]);
+  expect(await eventsOf(controller.id)).toEqual(before);
   expect(await refusal(await edit({ name: "" }))).toEqual([422, "validation_failed"]);
   expect((await eventsOf(controller.id)).at(-1)).toEqual({ type: "device.updated", data: { fields: ["room"] } });
 });

@@ -45,10 +45,10 @@ export async function authenticateBySecret(
 ): Promise<Proven> {
   const rows: Known[] = await credentialsBySerial(database(env), operator, serial, now);
   const hash = sha256(secret);
-  const hits = (rows.length > 0 ? rows : [undefined]).filter((row) =>
-    sameText(hash, row?.credential?.type === "secret" ? (row.credential.secretHash ?? "") : sha256("nobody's")),
+  const hit = rows.find(
+    ({ credential }) => credential?.type === "secret" && sameText(hash, credential.secretHash ?? ""),
   );
-  const controller = hits[0]?.controller;
+  const controller = hit?.controller;
   if (controller?.status === "banned") throw fail("device_banned");
   if (!controller || !isInUse(controller)) throw fail("invalid_credentials");
   return { ...controller, amr: "pwd" };

@@ -93,6 +93,7 @@ export async function editController(
     room?: string | null;
   };
   const fields = Object.keys(change);
+  if (fields.length === 0) return unchanged(env, operator, id, ver);
   const entry: Entry = {
     ...{ action: "device.updated", target: { kind: "device", id }, after: { fields } },
     events: [{ type: "device.updated", id, data: { fields } }],
@@ -102,5 +103,13 @@ export async function editController(
     ...journal(db, operator, actor, entry, now),
   ]);
   if (edited) return edited;
-  throw fail((await controllerById(db, operator, id)) ? "precondition_failed" : "device_not_found");
+  await unchanged(env, operator, id, ver);
+  throw fail("precondition_failed");
+}
+
+async function unchanged(env: Env, operator: string, id: string, ver: number | undefined): Promise<Controller> {
+  const controller = await controllerById(database(env), operator, id);
+  if (!controller) throw fail("device_not_found");
+  if (ver !== undefined && ver !== controller.ver) throw fail("precondition_failed");
+  return controller;
 }

@@ -30,6 +30,7 @@ export const controllers = sqliteTable(
     uniqueIndex("controllers_id").on(t.id),
     uniqueIndex("controllers_serial").on(t.operator, t.serial),
     index("controllers_domain").on(t.operator, t.domainId),
+    index("controllers_owner").on(t.operator, t.ownerAccountId),
     index("controllers_status").on(t.operator, t.status),
   ],
 );
