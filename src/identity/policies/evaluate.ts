@@ -48,9 +48,7 @@ export function evaluate(question: Question, facts: Facts, now: Date): Verdict {
   look("domain", domain?.id ?? "-", domain !== null, domain ? whyInside(facts, role) : "unknown");
   if (!domain) return answer("resource_unknown");
 
-  const looked = facts.policies
-    .filter((policy) => policy.domainId === domain.id)
-    .map((policy) => ({ policy, mismatch: mismatchOf(policy, question, facts, role, now) }));
+  const looked = facts.policies.map((policy) => ({ policy, mismatch: mismatchOf(policy, question, facts, role, now) }));
   for (const { policy, mismatch } of looked) {
     const { id, effect } = policy;
     rules.push({ kind: "policy", id, effect, matched: !mismatch, why: mismatch ?? "matches" });

@@ -10,7 +10,7 @@ import { policies, roleGrants } from "./tables.ts";
 
 const PARENTS = 8;
 
-type Asked = Pick<Question, "subject" | "resource" | "domain" | "minVersion">;
+export type Asked = Pick<Question, "subject" | "resource" | "domain" | "minVersion">;
 
 const rowsOf = (questions: readonly Asked[]): SQL =>
   sql`json_each(${JSON.stringify(
@@ -23,7 +23,7 @@ const rowsOf = (questions: readonly Asked[]): SQL =>
 const field = (name: string): SQL => sql`json_extract(q.value, ${sql.raw(`'$.${name}'`)})`;
 
 /** Every domain that one of the questions may be about. */
-const domainsOf = (operator: string, questions: readonly Asked[]): SQL => sql`(
+export const domainsOf = (operator: string, questions: readonly Asked[]): SQL => sql`(
   SELECT r.domain_id FROM ${rowsOf(questions)} JOIN resources r
     ON r.operator = ${operator} AND r.type = ${field("type")} AND r.id = ${field("id")} WHERE r.domain_id IS NOT NULL
   UNION SELECT ${field("domain")} FROM ${rowsOf(questions)} WHERE ${field("domain")} IS NOT NULL

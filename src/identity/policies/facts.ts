@@ -25,6 +25,7 @@ export async function factsOf(
     policiesAsked(db, operator, questions, everybodys),
     roleGrantsOf(db, operator),
   ]);
+  const policiesOf = Map.groupBy(policies, ({ domainId }) => domainId);
   return questions.map((question): Facts => {
     const { subject, resource } = question;
     const wanted = versionIn(question.minVersion);
@@ -46,7 +47,7 @@ export async function factsOf(
         .filter((each) => each.depth > 0 && each.domainId === domainId)
         .map(({ type, id }) => ({ type, id })),
       member: member ? { role: member.role, expiresAt: member.expiresAt } : null,
-      policies,
+      policies: policiesOf.get(domainId ?? "") ?? [],
       roleGrants,
     };
   });

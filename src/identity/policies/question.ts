@@ -53,6 +53,7 @@ export interface Facts {
   /** What the resource hangs below, in its own domain. */
   parents: ResourceRef[];
   member: { role: Role; expiresAt: Date | null } | null;
+  /** Of that domain, as far as they may concern the subject. */
   policies: Policy[];
   roleGrants: Pick<RoleGrant, "role" | "resType" | "actions">[];
 }

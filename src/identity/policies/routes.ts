@@ -46,10 +46,18 @@ policyRoutes.delete("/policies/:id", describe("Withdraw a rule"), personOrServic
   return c.body(null, 204);
 });
 
+/** `account:acc_1`, `door:*`. */
+const Reference = z
+  .string()
+  .max(200)
+  .regex(/^[^:]+:.+$/)
+  .transform((text) => ({ type: text.slice(0, text.indexOf(":")), id: text.slice(text.indexOf(":") + 1) }));
+const Who = z.object({ type: z.enum(["account", "device", "role", "service"]), id: z.string() });
+
 const Filter = Page.extend({
   domain: z.string().min(1).max(128).optional(),
-  subject: reference(z.enum(["account", "device", "role", "service"])).optional(),
-  resource: reference(z.string()).optional(),
+  subject: Reference.pipe(Who).optional(),
+  resource: Reference.optional(),
 });
 
 policyRoutes.get("/policies", describe("List rules"), personOrService("policies"), query(Filter), async (c) => {
@@ -82,14 +90,4 @@ function publisherOf(c: Context<ShieldEnv>): Publisher {
   if (!caller) return { kind: "service", id: c.get("client").id, operator: c.get("client").operator };
   const { id, operator, authAt } = caller;
   return { kind: caller.kind === "account" ? "account" : "service", id, operator, authAt };
-}
-
-/** `account:acc_1`, `door:*`. */
-function reference<T extends z.ZodType<string, string>>(type: T) {
-  return z
-    .string()
-    .max(200)
-    .regex(/^[^:]+:.+$/)
-    .transform((text) => ({ type: text.slice(0, text.indexOf(":")), id: text.slice(text.indexOf(":") + 1) }))
-    .pipe(z.object({ type, id: z.string() }));
 }
