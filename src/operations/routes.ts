@@ -3,8 +3,13 @@ import type { ShieldEnv } from "#identity/wire/context.ts";
 import { limitInput } from "#identity/wire/input.ts";
 import { identify, nothingHere, problem } from "#identity/wire/problem.ts";
 import { admins } from "./admins.ts";
+import { audit } from "./audit.ts";
 import { auth } from "./auth.ts";
+import { clients } from "./clients.ts";
 import { sameOrigin } from "./gate.ts";
+import { gatewayRoutes } from "./gateway-routes.ts";
+import { keys } from "./keys.ts";
+import { operators } from "./operators.ts";
 
 /** /ops/v1: what the operators' staff does with customers, with each other, and with the deployment. */
 export const ops = new Hono<ShieldEnv>();
@@ -12,7 +17,6 @@ export const ops = new Hono<ShieldEnv>();
 ops.use(identify, limitInput, sameOrigin);
 ops.onError(problem);
 
-ops.route("/", auth);
-ops.route("/", admins);
+for (const part of [auth, admins, operators, clients, keys, gatewayRoutes, audit]) ops.route("/", part);
 
 ops.all("*", nothingHere);

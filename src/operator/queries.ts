@@ -7,6 +7,7 @@ import {
   contractPhones,
   contracts,
   errorTexts,
+  type OperatorRow,
   operators,
 } from "./tables.ts";
 
@@ -117,6 +118,34 @@ export function replaceDeviceStates(
 
 export function operatorRow(db: Db, operator: string) {
   return db.select().from(operators).where(eq(operators.operator, operator)).get();
+}
+
+export function operatorRows(db: Db, ids: readonly string[]) {
+  return db
+    .select()
+    .from(operators)
+    .where(sql`${operators.operator} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`)
+    .orderBy(asc(operators.operator));
+}
+
+type OperatorFields = Pick<OperatorRow, "name" | "country" | "lang" | "params">;
+
+/** Returns nothing where the operator is there already. */
+export function insertOperator(db: Db, operator: string, fields: OperatorFields, now: Date) {
+  return db
+    .insert(operators)
+    .values({ operator, ...fields, createdAt: now, updatedAt: now })
+    .onConflictDoNothing()
+    .returning({ ver: operators.ver });
+}
+
+/** Returns nothing where the row is not of that version. */
+export function updateOperator(db: Db, operator: string, fields: OperatorFields, ver: number | undefined, now: Date) {
+  return db
+    .update(operators)
+    .set({ ...fields, updatedAt: now, ver: sql`${operators.ver} + 1` })
+    .where(and(eq(operators.operator, operator), ver === undefined ? undefined : eq(operators.ver, ver)))
+    .returning({ ver: operators.ver });
 }
 
 /** The operator's texts for one code, of every app, source and language. */
