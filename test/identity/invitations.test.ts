@@ -124,10 +124,11 @@ test("DOM-2 an invitation by SMS carries the link, and its answer does not tell 
 });
 
 test("DOM-2 what is sent tells no link to whoever sent it, and stores the phone masked in the journal", async () => {
-  outside();
+  const world = outside();
   const { id, owner } = await aDomain();
   const phone = aPhone();
   const made = await invite(id, owner, { to: { phone } });
+  await smsCode(world, phone);
   expect(Object.keys(made).toSorted()).toEqual(["expires_at", "id", "member_expires_at", "role"]);
   const { results } = await env.DB.prepare("SELECT after FROM audit_log WHERE target_id = ?").bind(id).all();
   const { results: events } = await env.DB.prepare("SELECT data FROM notifications WHERE agg_id = ?").bind(id).all();
@@ -356,12 +357,13 @@ test("DOM-2 invitations by SMS come out of the budget that codes are sent from",
 });
 
 test("DOM-8 an invitation to a phone that nobody has yet becomes a membership with the phone's proof", async () => {
-  outside();
+  const world = outside();
   const phone = aPhone();
   const { id, owner } = await aDomain();
   const full = await aDomain();
   const made = await invite(id, owner, { to: { phone }, role: "guest" });
   await invite(full.id, full.owner, { to: { phone } });
+  await vi.waitFor(() => expect(world.smsTo(phone)).toHaveLength(2), { timeout: 5_000, interval: 10 });
   const { id: account } = await accountOfPhone(env, phone, new Date());
   const small = envWith({ LIMITS: JSON.stringify({ domainMembers: 2 }) });
   await aMember(full.id);
@@ -379,13 +381,28 @@ test("DOM-8 an invitation to a phone that nobody has yet becomes a membership wi
 });
 
 test("DOM-8 a phone that is claimed and not proven joins nothing", async () => {
-  outside();
+  const world = outside();
   const phone = aPhone();
   const { id, owner } = await aDomain();
   await invite(id, owner, { to: { phone } });
+  await smsCode(world, phone);
   const thief = await aPerson();
   expect(await joinByInvitations(env, "main", thief.account, { type: "phone", value: phone })).toEqual([]);
   expect(await roleIn(id, thief.account)).toBeUndefined();
+});
+
+test("DOM-2 an invitation is forgotten ninety days after its end, and with it whom it was for", async () => {
+  const { id, owner } = await aDomain();
+  const [old, recent] = [await invite(id, owner), await invite(id, owner)];
+  const days = (n: number) => Date.now() - n * 86_400_000;
+  for (const [{ id: invitation }, end] of [
+    [old, days(91)],
+    [recent, days(89)],
+  ] as const) {
+    await env.DB.prepare("UPDATE invitations SET expires_at = ? WHERE id = ?").bind(end, invitation).run();
+  }
+  await endExpiredMemberships(env);
+  expect([await usesOf(old.id), await usesOf(recent.id)]).toEqual([null, { uses: 0, status: "open" }]);
 });
 
 const PUBLIC_URLS = ["http://127.0.0.1:8787", "https://gate.example.net", `https://${"long.".repeat(9)}example.net`];

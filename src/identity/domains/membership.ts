@@ -1,6 +1,7 @@
 import type { Env } from "#env.ts";
 import { type Db, database, type Statement } from "#platform/db.ts";
 import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
+import { deleteInvitationsBefore } from "./invitation-queries.ts";
 import {
   deleteMember,
   deleteOwnPolicies,
@@ -51,14 +52,17 @@ export function endMembership(
 }
 
 const PER_SWEEP = 200;
+const KEEP_INVITATIONS_MS = 90 * 86_400_000;
 
 /**
  * Each minute: ends memberships whose time is over. They have counted as none since; this tells the operator's systems, and
- * deletes what hung on them. Returns how many ended.
+ * deletes what hung on them. Forgets invitations, and whom they were for, 90 days after their end. Returns how many memberships
+ * ended.
  */
 export async function endExpiredMemberships(env: Env, now = new Date()): Promise<number> {
   const db = database(env);
   let ended = 0;
+  await deleteInvitationsBefore(db, new Date(now.getTime() - KEEP_INVITATIONS_MS));
   for (const { operator, ...member } of await overdueMembers(db, now, PER_SWEEP)) {
     const [rows] = await db.batch([
       ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
