@@ -1,4 +1,5 @@
 import type { Trips } from "./counting-worker.ts";
+import { aHousehold } from "./household.ts";
 import type { Kannel } from "./kannel.ts";
 import { aHouse, aPhone, type Camera } from "./world.ts";
 
@@ -11,10 +12,12 @@ export interface Row {
 /** Calls the counting worker as the apps and the media servers do, and notes what each call cost. */
 export async function countRoundTrips(url: URL, kannel: Kannel): Promise<Row[]> {
   const rows: Row[] = [];
-  const ask = async (call: string, path: string, { status = 200, body, authorization = "" }: Asked = {}) => {
-    const method = body ? "POST" : "GET";
-    const headers = { "Content-Type": "application/json", ...(authorization && { Authorization: authorization }) };
-    const answer = await fetch(new URL(path, url), { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const ask = async (call: string, path: string, asked: Asked = {}) => {
+    const { status = 200, body, authorization = "", method = body ? "POST" : "GET" } = asked;
+    const type = body instanceof URLSearchParams ? "application/x-www-form-urlencoded" : "application/json";
+    const headers = { "Content-Type": type, ...(authorization && { Authorization: authorization }) };
+    const sent = body instanceof URLSearchParams ? body.toString() : JSON.stringify(body);
+    const answer = await fetch(new URL(path, url), { method, headers, ...(body && { body: sent }) });
     const text = await answer.text();
     if (answer.status !== status) throw new Error(`${call} answered ${answer.status}: ${text}`);
     rows.push({ call, ...(JSON.parse(answer.headers.get("X-Round-Trips")!) as Omit<Row, "call">) });
@@ -43,11 +46,73 @@ export async function countRoundTrips(url: URL, kannel: Kannel): Promise<Row[]> 
   await ask("cctv/camMap", "/api/cctv/camMap", { body: {}, authorization });
   await ask("address/openDoor", "/api/address/openDoor", { status: 204, body: door, authorization });
   await ask("user/logout", "/api/user/logout", { status: 204, body: {}, authorization });
+  await shieldTrips(url, kannel, ask);
   return rows;
 }
+
+/** Shield, for a domain of fifty people, twenty controllers and five hundred rights. */
+async function shieldTrips(url: URL, kannel: Kannel, ask: Ask): Promise<void> {
+  const { client, service, domain, cookie, owner, members, controllers } = await aHousehold(url, kannel);
+  const shield = (path: string) => `/shield/v1${path}`;
+  const authorization = `Bearer ${owner.access}`;
+  const basic = `Basic ${btoa(service)}`;
+
+  const target = `${kannel.url}`;
+  const headers = { "Content-Type": "application/json", cookie };
+  const routes = [
+    { method: "GET", pattern: "/bench/edge/*", provider: target },
+    { method: "GET", pattern: "/bench/strict/*", provider: target, class: "strict" },
+  ];
+  for (const route of routes) {
+    const made = await fetch(new URL("/ops/v1/gateway/routes", url), {
+      method: "POST",
+      headers,
+      body: JSON.stringify(route),
+    });
+    if (made.status !== 201) throw new Error(`a route was answered ${made.status} ${await made.text()}`);
+  }
+  await ask("gateway, edge, first of an isolate", "/bench/edge/1", { authorization });
+  await ask("gateway, edge", "/bench/edge/1", { authorization });
+  await ask("gateway, strict", "/bench/strict/1", { authorization });
+  await ask("GET /me (edge, and the account)", shield("/me"), { authorization });
+  await ask("GET /domains/{id} (edge, and the right)", shield(`/domains/${domain}`), { authorization });
+
+  const evaluation = {
+    subject: { type: "account", id: members[7] },
+    action: { name: "control" },
+    resource: { type: "controller", id: controllers[7] },
+  };
+  await ask("policy check", shield("/access/v1/evaluation"), { body: evaluation, authorization: basic });
+  const evaluations = Array.from({ length: 20 }, (_, n) => ({ resource: { type: "controller", id: controllers[n] } }));
+  const many = { subject: evaluation.subject, action: evaluation.action, evaluations };
+  await ask("policy check, twenty at once", shield("/access/v1/evaluations"), { body: many, authorization: basic });
+  await ask("introspection (strict)", shield("/oauth/introspect"), {
+    body: new URLSearchParams({ token: owner.access }),
+    authorization: basic,
+  });
+
+  const login = { client_id: client, method: "password", login: `+${owner.phone}` };
+  const wrong = { ...login, password: "seven loud lamps indeed" };
+  await ask("auth/login, wrong password", shield("/auth/login"), { status: 401, body: wrong });
+  await ask("auth/login, unknown", shield("/auth/login"), { status: 401, body: { ...wrong, login: `+${aPhone()}` } });
+  for (let n = 0; n < 4; n++) await fetch(new URL(shield("/auth/login"), url), post(wrong));
+  await ask("auth/login, locked: no hash is made", shield("/auth/login"), { status: 429, body: wrong });
+  const other = { client_id: client, login: { type: "phone", value: `+${owner.phone}` }, purpose: "login" };
+  await ask("auth/challenges", shield("/auth/challenges"), { status: 202, body: other });
+  await ask("oauth/token, refresh", shield("/oauth/token"), {
+    body: new URLSearchParams({ grant_type: "refresh_token", client_id: client, refresh_token: owner.refresh }),
+  });
+}
+
+const post = (body: object) => ({
+  ...{ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) },
+});
+
+type Ask = (call: string, path: string, asked?: Asked) => Promise<string>;
 
 interface Asked {
   status?: number;
   body?: object;
   authorization?: string;
+  method?: string;
 }

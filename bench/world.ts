@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { BOOTSTRAP_TOKEN } from "../test/e2e/support/shield.ts";
 import type { Kannel } from "./kannel.ts";
 
 /** The settings of the measured worker. */
@@ -6,10 +7,11 @@ export const variables = (kannel: Kannel): Record<string, string> => ({
   ...{ ENVIRONMENT: "development", SMS_TRANSPORT: "kannel", SMS_TEXT: "Код: " },
   ...{ KANNEL_URL: kannel.url, KANNEL_USER: "bench", KANNEL_PASS: "bench", KANNEL_FROM: "bench" },
   ...{ INTEGRATION_TOKEN: TOKEN, KANNEL_HOOK_SECRET: secret(), PANEL_HOSTS: "127.0.0.1" },
+  BOOTSTRAP_TOKEN,
   ...{ MASTER_KEY: secret(), SIGNING_KEYS: secret(), PEPPERS: secret() },
   LIMITS: JSON.stringify({
     ...{ addressPerHour: 1e6, addressPerDay: 1e6, addressFailuresPerDay: 1e6, countryPerHour: 1e7, countryPerDay: 1e7 },
-    operatorPerDay: 1e7,
+    ...{ operatorPerDay: 1e7, invitationsPerDay: 100 },
   }),
 });
 
