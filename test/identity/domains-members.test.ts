@@ -3,13 +3,12 @@ import { expect, test } from "vitest";
 import { leaveAllDomains } from "#identity/domains/leaving.ts";
 import { endExpiredMemberships } from "#identity/domains/membership.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
-import { aController, aDomain, aMember, audited, eventsOf, roleIn } from "../support/domains.ts";
+import { aController, aDomain, aMember, audited, eventsOf, refusal, roleIn } from "../support/domains.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
 
 const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
 const OLD = new Date(Date.now() - 400_000);
 
-const refusal = async (answer: Response) => [answer.status, ((await answer.json()) as { code?: string }).code];
 const patch = (id: string, by: Signed, whom: Signed, json: object) =>
   shield(`/domains/${id}/members/${whom.account}`, { token: by.token, method: "PATCH", json });
 const remove = (id: string, by: Signed, whom: Signed) =>

@@ -3,13 +3,12 @@ import { expect, test } from "vitest";
 import { policies } from "#identity/policies/tables.ts";
 import { newId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { aController, aDomain, aMember, audited, eventsOf, roleIn } from "../support/domains.ts";
+import { aController, aDomain, aMember, audited, eventsOf, refusal, roleIn } from "../support/domains.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
 import { envWith } from "../support/world.ts";
 
 const OLD = new Date(Date.now() - 400_000);
 const codeOf = async (answer: Response) => ((await answer.json()) as { code?: string }).code;
-const refusal = async (answer: Response) => [answer.status, await codeOf(answer)];
 
 async function aRight(domainId: string, account: string): Promise<string> {
   const id = newId("pol");

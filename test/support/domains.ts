@@ -65,3 +65,9 @@ export const roleIn = async (domainId: string, account: string): Promise<string 
       .bind(domainId, account)
       .first<{ role: string }>()
   )?.role;
+
+/** Status and code of a refused call. */
+export const refusal = async (answer: Response): Promise<[number, string | undefined]> => [
+  answer.status,
+  ((await answer.json()) as { code?: string }).code,
+];

@@ -8,6 +8,7 @@ import { tellOwner } from "../accounts/notices.ts";
 import { demand } from "../policies/demand.ts";
 import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "../wire/input.ts";
 import { attach, detach } from "./controllers-of-domain.ts";
 import { changeDomain, createDomain, deleteDomain } from "./domains.ts";
@@ -19,12 +20,14 @@ const about = (summary: string) => describeRoute({ tags: ["shield"], summary });
 const Name = z.string().trim().min(1).max(100);
 const AddressRef = z.string().trim().min(1).max(200).nullable();
 const NewDomain = z.object({ name: Name, address_ref: AddressRef.default(null) });
-const DomainChange = z.object({ name: Name.optional(), address_ref: AddressRef.optional() });
+const DomainChange = z
+  .object({ name: Name.optional(), address_ref: AddressRef.optional() })
+  .refine((change) => Object.keys(change).length > 0, "nothing to change");
 const Deletion = z.object({ force: z.literal("detach").optional() });
 
 /** Households: what they are called, and the controllers in them. */
 export const domainRoutes = new Hono<ShieldEnv>()
-  .post("/domains", about("Make a domain of one's own"), bearer(), json(NewDomain), async (c) => {
+  .post("/domains", about("Make a domain of one's own"), bearer(), idempotent, json(NewDomain), async (c) => {
     const caller = c.get("caller");
     const { name, address_ref: addressRef } = c.req.valid("json");
     const wanted = { accountId: caller.id, name, addressRef };
