@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions } from "miniflare";
-import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
 /*
  * Yardgate behind a direct socket of workerd, without wrangler dev's proxies, and beside it, in the same process,
@@ -73,8 +73,7 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
 
 async function migrate(db: D1Database): Promise<void> {
   for (const file of readdirSync(join(ROOT, "migrations")).sort()) {
-    const sql = readFileSync(join(ROOT, "migrations", file), "utf8").replace(/--.*$/gm, "");
-    const statements = sql.split(";").filter((statement) => statement.trim() !== "");
+    const statements = unstable_splitSqlQuery(readFileSync(join(ROOT, "migrations", file), "utf8"));
     await db.batch(statements.map((statement) => db.prepare(statement)));
   }
 }
