@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { decide } from "#identity/policies/check.ts";
 import { newId } from "#platform/crypto.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
+import { envWith } from "../support/world.ts";
 import {
   aHousehold,
   aRight,
@@ -68,6 +69,29 @@ test("POL-1 a rule keeps the conditions that it was published with", async () =>
   };
   const answer = await publish(home.owner, aRight(home, guest, { condition }));
   expect(await answer.json()).toMatchObject({ condition });
+});
+
+test("POL-1 publishing is repeated without a second rule", async () => {
+  const home = await aHousehold();
+  const guest = await joins(home, "guest");
+  const headers = { "idempotency-key": newId("key") };
+  const post = () => shield("/policies", { token: home.owner.token, json: aRight(home, guest), headers });
+  const [one, two] = [await (await post()).json<Published>(), await (await post()).json<Published>()];
+  expect(two).toEqual(one);
+  expect(await versionOf(home)).toBe(2);
+});
+
+test("POL-1 a domain has room for so many rules and no more", async () => {
+  const home = await aHousehold();
+  const [admin, guest] = [await joins(home, "admin"), await joins(home, "guest")];
+  const limited = envWith({ LIMITS: JSON.stringify({ domainPolicies: 1 }) });
+  const post = (token: string) => shield("/policies", { token, json: aRight(home, guest), env: limited });
+  expect((await post(home.owner.token)).status).toBe(201);
+  for (const { token } of [home.owner, admin]) {
+    const answer = await post(token);
+    expect([answer.status, await answer.json()]).toMatchObject([409, { code: "domain_full" }]);
+  }
+  expect(await versionOf(home)).toBe(2);
 });
 
 test("POL-5 a decision right after publishing and right after withdrawing knows of it", async () => {
@@ -186,6 +210,16 @@ test("POL-3 a member with the right to share passes on what it holds, no longer 
   const answer = await publish(sharer, aRight(home, guest, { condition: { expires_at: until.toISOString() } }));
   expect(answer.status).toBe(201);
   expect(await may(home, guest)).toBe(true);
+});
+
+test("POL-3 DOM-3 a guest passes nothing on beyond its own stay", async () => {
+  const home = await aHousehold();
+  const until = new Date(Date.now() + 3_600_000);
+  const [guest, friend] = [await joins(home, "guest", { expiresAt: until }), await aPerson()];
+  await publish(home.owner, aRight(home, guest, { actions: ["control", "share"] }));
+  expect((await publish(guest, aRight(home, friend))).status).toBe(403);
+  const bounded = aRight(home, friend, { condition: { expires_at: until.toISOString() } });
+  expect((await publish(guest, bounded)).status).toBe(201);
 });
 
 test("POL-3 an outsider with a direct grant shares that very resource and nothing else", async () => {

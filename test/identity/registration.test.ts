@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
+import type { Env } from "#env.ts";
 import { randomId } from "#platform/crypto.ts";
 import { mails } from "../support/mail.ts";
 import { aClient, shield } from "../support/shield.ts";
@@ -9,7 +10,7 @@ afterEach(() => vi.restoreAllMocks());
 
 const GOOD = "correct horse battery staple";
 
-async function aRegistration(fields: Record<string, unknown> = {}, environment = env) {
+async function aRegistration(fields: Record<string, unknown> = {}, environment: Env = env) {
   const client = (fields.client_id as string) ?? (await aClient()).id;
   const phone = aPhone();
   const response = await shield("/accounts", {
@@ -80,7 +81,7 @@ test("SCN-1 ACC-3 an account is made: registered, refused with another login, ac
 });
 
 /** A step that a registered person takes: activation with the code that was sent. */
-const activateBy = (body: Record<string, unknown>, environment = env) =>
+const activateBy = (body: Record<string, unknown>, environment: Env = env) =>
   shield("/accounts/activate", { json: body, env: environment });
 
 async function anActivated(fields: Record<string, unknown> = {}) {

@@ -1,9 +1,8 @@
 import type { Env } from "#env.ts";
 import { AppError } from "#platform/errors.ts";
-import { logError } from "#platform/log.ts";
 import { evaluate } from "./evaluate.ts";
 import { factsOf } from "./facts.ts";
-import type { Decision, Question } from "./question.ts";
+import type { Decision, Facts, Question } from "./question.ts";
 
 export type { Decision, Question } from "./question.ts";
 
@@ -23,17 +22,17 @@ export async function decideAll(
   questions: readonly Question[],
   now = new Date(),
 ): Promise<Decision[]> {
+  let facts: Facts[];
   try {
-    const facts = await factsOf(env, operator, questions);
-    return questions.map((question, i) => {
-      const { decision, reason, policyVersion, role, domain } = evaluate(question, facts[i]!, now);
-      return { decision, reason, policyVersion, role, domain };
-    });
+    facts = await factsOf(env, operator, questions);
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    logError("rights not read", error);
-    return questions.map(() => ({ ...UNAVAILABLE }));
+    if (!(error instanceof AppError && error.reason === "maintenance")) throw error;
+    return questions.map(() => UNAVAILABLE);
   }
+  return questions.map((question, i) => {
+    const { decision, reason, policyVersion, role, domain } = evaluate(question, facts[i]!, now);
+    return { decision, reason, policyVersion, role, domain };
+  });
 }
 
 const UNAVAILABLE: Decision = { decision: false, reason: "unavailable", policyVersion: null, role: null, domain: null };

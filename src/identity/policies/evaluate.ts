@@ -53,21 +53,26 @@ export function evaluate(question: Question, facts: Facts, now: Date): Verdict {
     const { id, effect } = policy;
     rules.push({ kind: "policy", id, effect, matched: !mismatch, why: mismatch ?? "matches" });
   }
-  const inside = belongs(facts, role) || looked.some(({ policy }) => isDirectGrant(policy, question, facts, now));
-  if (!inside) return answer("outside_domain");
+  // Whose stay is over has nothing left of it, also not what was granted to it by name.
+  const stayIsOver = facts.member !== null && role === null;
+  const hasOwn = !stayIsOver && looked.some(({ policy }) => isDirectGrant(policy, question, facts, now));
+  if (!belongs(facts, role) && !hasOwn) return answer("outside_domain");
   const effective = looked.filter(({ mismatch }) => !mismatch).map(({ policy }) => policy);
   if (effective.some(({ effect }) => effect === "deny")) return answer("denied_by_policy");
 
-  const grounds: Condition[] = effective;
+  const until = facts.member?.expiresAt ?? null;
+  const grounds: Condition[] = effective.map((policy) => ({ ...policy, expiresAt: earlier(policy.expiresAt, until) }));
   const byRole = role !== null && roleAllows(role, question.resource.type, question.action, facts.roleGrants);
   if (role !== null) look("role", role, byRole, byRole ? "matches" : "other_action");
-  if (byRole) return answer("allowed_by_role", [...grounds, { ...ALWAYS, expiresAt: facts.member?.expiresAt ?? null }]);
+  if (byRole) return answer("allowed_by_role", [...grounds, { ...ALWAYS, expiresAt: until }]);
   if (grounds.length > 0) return answer("allowed_by_policy", grounds);
   const stale = looked.some(
     ({ mismatch, policy }) => mismatch === "authentication_too_old" && policy.effect === "allow",
   );
   return answer(stale ? "authentication_too_old" : "no_matching_policy");
 }
+
+const earlier = (one: Date | null, other: Date | null) => (one && other && other < one ? other : (one ?? other));
 
 /** A guest whose time is over is nobody any more. */
 const roleOf = ({ member }: Facts, now: Date): Role | null =>

@@ -1,13 +1,15 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
+import { logError } from "#platform/log.ts";
 import { domainsAsked, membershipsOf, policiesAsked, resourcesOf, roleGrantsOf, subjectsOf } from "./facts-queries.ts";
 import { versionIn } from "./policy-version.ts";
 import { type Facts, OWN_TYPES, type Question } from "./question.ts";
 
 /**
  * What the questions depend on, in their order and in one round trip, whatever the size of their domains. Throws
- * `policy_version_unreached` where a question wants to know of a change that has not happened.
+ * `policy_version_unreached` where a question wants to know of a change that has not happened, `maintenance` where the store does
+ * not answer.
  */
 export async function factsOf(
   env: Env,
@@ -16,15 +18,12 @@ export async function factsOf(
   everybodys = false,
 ): Promise<Facts[]> {
   if (questions.length === 0) return [];
-  const db = database(env);
-  const [subjects, resources, domains, members, policies, roleGrants] = await db.batch([
-    subjectsOf(db, operator, questions),
-    resourcesOf(db, operator, questions),
-    domainsAsked(db, operator, questions),
-    membershipsOf(db, operator, questions),
-    policiesAsked(db, operator, questions, everybodys),
-    roleGrantsOf(db, operator),
-  ]);
+  const [subjects, resources, domains, members, policies, roleGrants] = await read(
+    env,
+    operator,
+    questions,
+    everybodys,
+  );
   const policiesOf = Map.groupBy(policies, ({ domainId }) => domainId);
   return questions.map((question): Facts => {
     const { subject, resource } = question;
@@ -51,6 +50,23 @@ export async function factsOf(
       roleGrants,
     };
   });
+}
+
+function read(env: Env, operator: string, questions: readonly Question[], everybodys: boolean) {
+  const db = database(env);
+  return db
+    .batch([
+      subjectsOf(db, operator, questions),
+      resourcesOf(db, operator, questions),
+      domainsAsked(db, operator, questions),
+      membershipsOf(db, operator, questions),
+      policiesAsked(db, operator, questions, everybodys),
+      roleGrantsOf(db, operator),
+    ])
+    .catch((error: unknown): never => {
+      logError("rights not read", error);
+      throw fail("maintenance");
+    });
 }
 
 function domainOf({ resource, domain }: Question, row: { domainId: string | null } | undefined): string | null {

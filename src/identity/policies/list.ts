@@ -10,7 +10,7 @@ import type { Policy } from "./tables.ts";
 /**
  * Rules by their id. A service sees its operator's, a person those about what it may share, and those about itself. Throws
  * `domain_not_found` to whom the domain is foreign, `validation_failed` where a person names neither a domain, nor a resource, nor
- * itself. A page may hold less than `limit` and still have a next one.
+ * itself, `maintenance` where the rights cannot be read. A page may hold less than `limit` and still have a next one.
  */
 export async function listPolicies(
   env: Env,
@@ -40,6 +40,7 @@ async function visibleTo(env: Env, reader: Publisher, domain: string | undefined
     ? [{ subject, action: "view", resource: { type: "domain", id: domain }, authAt }]
     : [];
   const decisions = await decideAll(env, reader.operator, [...questions, ...home], now);
+  if (decisions.some(({ reason }) => reason === "unavailable")) throw fail("maintenance");
   const items = page.filter((policy, i) => {
     const { decision, domain: where, role } = decisions[i]!;
     return isOwn(policy) || (decision && where === policy.domainId) || (role === "owner" && where === policy.domainId);

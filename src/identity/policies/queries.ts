@@ -8,10 +8,7 @@ import { type Policy, policies, type Resource, resources } from "./tables.ts";
 // Reads return rows. Writes return unawaited statements, so that one of them can be
 // awaited alone and several can go to D1 as one atomic `db.batch([...])`.
 
-/**
- * Counts a change of a domain's rights: for the same batch, behind what changed. Whoever changes a membership or what belongs to
- * the domain does it too, so that `min_version` covers that as well.
- */
+/** Counts a change of a domain's rights: for the same batch, behind what changed. */
 export function raisePolicyVersion(db: Db, operator: string, domain: string) {
   return db
     .update(domains)
@@ -91,25 +88,6 @@ export function dropPoliciesOn(db: Db, operator: string, domain: string, { type,
     );
 }
 
-/** Forgets what a domain's people granted or forbade an account: when it leaves, so that nothing outlives the membership. */
-export function dropPoliciesOf(db: Db, operator: string, domain: string, account: string) {
-  return db
-    .delete(policies)
-    .where(
-      and(
-        eq(policies.operator, operator),
-        eq(policies.domainId, domain),
-        eq(policies.subjType, "account"),
-        eq(policies.subjId, account),
-        eq(policies.origin, "grant"),
-      ),
-    );
-}
-
-/** Forgets all of a domain's rules: when it is deleted. */
-export const dropPoliciesOfDomain = (db: Db, operator: string, domain: string) =>
-  db.delete(policies).where(and(eq(policies.operator, operator), eq(policies.domainId, domain)));
-
 /** Registers a resource, or says anew where it belongs. */
 export function putResource(db: Db, resource: Resource) {
   return db
@@ -124,12 +102,6 @@ export function putResource(db: Db, resource: Resource) {
         parentId: resource.parentId,
       },
     });
-}
-
-export function dropResource(db: Db, operator: string, { type, id }: ResourceRef) {
-  return db
-    .delete(resources)
-    .where(and(eq(resources.operator, operator), eq(resources.type, type), eq(resources.id, id)));
 }
 
 export function policyById(db: Db, operator: string, id: string) {

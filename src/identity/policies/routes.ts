@@ -3,11 +3,12 @@ import { describeRoute } from "hono-openapi";
 import * as z from "zod";
 import { callersOperator, personOrService, service } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { check, ifMatch, json, Page, query } from "../wire/input.ts";
 import type { Publisher } from "./grantor.ts";
 import { listPolicies } from "./list.ts";
 import { Id, Name, policyView, readPolicy, writtenView } from "./policy-wire.ts";
-import { publishPolicy, replacePolicy, withdrawPolicy } from "./publish.ts";
+import { publishPolicy, replacePolicy, type Written, withdrawPolicy } from "./publish.ts";
 import { registerResource } from "./registry.ts";
 
 /** /policies, /resources: who may do what, as households and the operator's services say it. */
@@ -22,10 +23,11 @@ policyRoutes.post(
   "/policies",
   describe("Publish a right or a prohibition"),
   personOrService("policies"),
+  idempotent,
   json(Anything),
   async (c) => {
     const draft = readPolicy(c.req.valid("json"), new Date());
-    return c.json(writtenView(await publishPolicy(c.env, publisherOf(c), draft, actorOf(c))), 201);
+    return written(c, await publishPolicy(c.env, publisherOf(c), draft, actorOf(c)), 201);
   },
 );
 
@@ -37,7 +39,7 @@ policyRoutes.put(
   async (c) => {
     const draft = readPolicy(c.req.valid("json"), new Date());
     const change = { id: c.req.param("id"), expected: ifMatch(c), draft };
-    return c.json(writtenView(await replacePolicy(c.env, publisherOf(c), change, actorOf(c))));
+    return written(c, await replacePolicy(c.env, publisherOf(c), change, actorOf(c)), 200);
   },
 );
 
@@ -84,6 +86,11 @@ policyRoutes.put(
     return c.json({ type, id, domain, owner, parent });
   },
 );
+
+function written(c: Context<ShieldEnv>, answer: Written, status: 200 | 201) {
+  c.header("ETag", `"${answer.policy.ver}"`);
+  return c.json(writtenView(answer), status);
+}
 
 function publisherOf(c: Context<ShieldEnv>): Publisher {
   const caller = c.get("caller");
