@@ -1,4 +1,5 @@
 import { env } from "cloudflare:test";
+import type { Env } from "#env.ts";
 import { domainMembers, domains } from "#identity/domains/tables.ts";
 import { createRoute } from "#identity/gateway/routes-admin.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
@@ -13,14 +14,13 @@ export const TARGET = "https://target.example";
 export const aPlace = () => `t${randomId(6).replaceAll("-", "x").replaceAll("_", "y")}`;
 
 /** A route below a place of its own: `/{place}/*` unless `below` says which paths there. */
-export async function aRoute({
-  below = "/*",
-  operator = "main",
-  ...fields
-}: { below?: string; operator?: string } & Record<string, unknown> = {}) {
+export async function aRoute(
+  { below = "/*", operator = "main", ...fields }: { below?: string; operator?: string } & Record<string, unknown> = {},
+  environment: Env = env,
+) {
   const at = `/${aPlace()}`;
   const input = { method: "*", pattern: at + below, provider: TARGET, strip_prefix: at, ...fields };
-  return { at, ...(await createRoute(env, operator, input, SYSTEM)) };
+  return { at, ...(await createRoute(environment, operator, input, SYSTEM)) };
 }
 
 /** A door of a domain that the account may open; withdrawn with what is returned. */

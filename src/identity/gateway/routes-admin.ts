@@ -152,9 +152,14 @@ export type Verdict =
   | { ok: true }
   | { ok: false; code: string; errors: unknown[] /** The id of the other, where two overlap. */; route?: unknown };
 
-/** What saving these routes, one after the other, beside those that are there would say. Saves nothing. */
+/**
+ * What saving these routes, one after the other, beside those that are there would say. Saves nothing. One that names the `id` of
+ * a route takes its place.
+ */
 export async function validateRoutes(env: Env, inputs: readonly unknown[]): Promise<Verdict[]> {
-  const seen: (RouteFields & { id: string })[] = await allRoutes(database(env));
+  const replaced = inputs.map((input) => (input as { id?: unknown } | null)?.id);
+  const rows = await allRoutes(database(env));
+  const seen: (RouteFields & { id: string })[] = rows.filter(({ id }) => !replaced.includes(id));
   return inputs.map((input, i) => {
     try {
       const fields = fieldsOf(env, input);
@@ -202,7 +207,7 @@ export async function rotateIdentityKey(
   return shown;
 }
 
-const ATTEMPTS = 5;
+const ATTEMPTS = 10;
 
 /** Saves into exactly the table that was checked: tries again where somebody else was faster. */
 async function savedInto(
