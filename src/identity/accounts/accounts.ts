@@ -1,9 +1,12 @@
 import { type Env, settings } from "#env.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, isDuplicate, type Statement } from "#platform/db.ts";
+import { leaveAllDomains } from "../domains/leaving.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
+import { dropTotp } from "../totp/totp.ts";
+import { tellOwner } from "./notices.ts";
 import {
   accountById,
   accountByIdentifier,
@@ -124,6 +127,8 @@ export async function banAccount(
     endSessionsOf(db, operator, { subjectId: id, at: now, reason: "banned" }),
   ]);
   await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
+  // Whom billing shuts out knows why.
+  if (banned.length > 0 && actor.kind === "admin") await tellOwner(env, operator, id, "banned", { now });
   return banned.length > 0;
 }
 
@@ -148,8 +153,9 @@ export async function unbanAccount(
 }
 
 /**
- * Deletes a person: the phones and addresses are free again, every session ends. What is left of them goes at the
- * returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the audit goes on to name it.
+ * Deletes a person: the phones and addresses are free again, every session and membership ends, domains that nobody else
+ * belongs to go too. What is left of them goes at the returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the
+ * audit goes on to name it. Throws `owner_must_transfer` while others would be left in a domain without an owner.
  */
 export async function deleteAccount(
   env: Env,
@@ -159,6 +165,7 @@ export async function deleteAccount(
   now = new Date(),
 ): Promise<Date> {
   const db = database(env);
+  await leaveAllDomains(env, operator, id, actor, now);
   const eraseAt = new Date(now.getTime() + settings(env).LIMITS.keepDeletedDays * 86_400_000);
   const entry = {
     ...{ action: "account.deleted", target: aboutAccount(id), reason },
@@ -170,6 +177,7 @@ export async function deleteAccount(
     raiseEpoch(db, operator, id),
     deleteIdentifiers(db, operator, id),
     deletePassword(db, operator, id),
+    ...dropTotp(env, operator, id),
     endSessionsOf(db, operator, { subjectId: id, at: now, reason: "deleted" }),
   ]);
   await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);

@@ -6,7 +6,9 @@ import { after } from "#platform/http.ts";
 import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
 import { ifMatch, json, Login, query } from "../wire/input.ts";
+import { exportAccount } from "./export.ts";
 import { Avatar, ChallengeId, Code, Lang, Password, PersonName } from "./fields.ts";
+import { deleteOwnAccount } from "./own-deletion.ts";
 import { changePassword } from "./passwords.ts";
 import { changeProfile } from "./profile.ts";
 import { openReauth, type Proof, reauthenticate } from "./reauth.ts";
@@ -88,3 +90,17 @@ profileRoutes.put(
     return c.body(null, 204);
   },
 );
+
+profileRoutes.get("/me/export", describe("All that is kept about me"), bearer({ fresh: true }), async (c) => {
+  const { operator, id } = c.var.caller;
+  return c.json(await exportAccount(c.env, operator, id));
+});
+
+const Deletion = z.object({ confirm: z.string().min(1).max(254) });
+
+profileRoutes.delete("/me", describe("Delete my account"), bearer({ fresh: true }), json(Deletion), async (c) => {
+  const { operator } = await callersRequester(c);
+  const deletion = { account: c.var.caller.id, confirm: c.req.valid("json").confirm };
+  const eraseAt = await deleteOwnAccount(c.env, operator, deletion, actorOf(c));
+  return c.json({ delete_at: eraseAt.toISOString() }, 202);
+});

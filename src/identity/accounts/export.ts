@@ -1,0 +1,45 @@
+import type { Env } from "#env.ts";
+import { database } from "#platform/db.ts";
+import {
+  auditKeptOf,
+  controllersKeptOf,
+  domainsKeptOf,
+  messagesKeptOf,
+  policiesKeptOf,
+  sessionsKeptOf,
+} from "./export-queries.ts";
+import { accountView } from "./view.ts";
+
+/** Everything that is kept about a person. Throws `account_not_found`. */
+export async function exportAccount(env: Env, operator: string, id: string) {
+  const db = database(env);
+  const [account, [sessions, domains, devices, policies, audit, messages]] = await Promise.all([
+    accountView(env, operator, id),
+    db.batch([
+      sessionsKeptOf(db, operator, id),
+      domainsKeptOf(db, operator, id),
+      controllersKeptOf(db, operator, id),
+      policiesKeptOf(db, operator, id),
+      auditKeptOf(db, operator, id),
+      messagesKeptOf(db, operator, id),
+    ]),
+  ]);
+  const { identifiers, ...person } = account;
+  return {
+    ...{ account: person, identifiers, sessions: told(sessions), domains: told(domains), devices: told(devices) },
+    ...{ policies: told(policies), messages: told(messages) },
+    audit: told(audit.map((row) => withoutOthers(row, id))),
+  };
+}
+
+/** An employee of the operator, or a neighbour, is nobody whom the export is about. */
+const withoutOthers = ({ actorId, ip, ...row }: { actorId: string | null; ip: string | null }, id: string) => ({
+  ...row,
+  ip: actorId === id ? ip : null,
+});
+
+/** The rows as the wire names their fields: `created_at` for `createdAt`. */
+const told = (rows: readonly object[]): Record<string, unknown>[] =>
+  rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [snake(name), value])));
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
