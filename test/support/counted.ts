@@ -29,7 +29,8 @@ export function countedEnv(vars: Partial<Record<string, unknown>> = {}): { env: 
         if (typeof value !== "function" || typeof name !== "string") return value;
         return (...args: unknown[]) => {
           count(name, args);
-          return (value as (...args: unknown[]) => unknown).apply(object, args);
+          // A stub's method takes its own `apply` for a call to make.
+          return Reflect.apply(value as (...args: unknown[]) => unknown, object, args);
         };
       },
     });
