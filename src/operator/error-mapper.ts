@@ -46,7 +46,8 @@ export async function errorText(
     for (const lang of wanted) {
       const row = level.find((each) => each.lang === lang);
       if (row) {
-        const detail = fill(row.text, params);
+        // A text of which nothing is left is none.
+        const detail = fill(row.text, params) || fill(en, params);
         return { status: row.status ?? status, num: row.num ?? num, title: fill(en, params), detail, lang };
       }
     }
@@ -69,9 +70,27 @@ function withLessExact(tag: string): string[] {
   return parts.map((_, i) => parts.slice(0, parts.length - i).join("-"));
 }
 
-/** Placeholders are filled in; those nobody has a value for go. */
+/** Placeholders are filled in; those nobody has a value for go, and whoever wrote them can read so in the log. */
 const fill = (text: string, params: Record<string, unknown>) =>
-  text.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? "")).trim();
+  text
+    .replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = Object.hasOwn(params, name) ? params[name] : undefined;
+      if (typeof value === "string" || typeof value === "number") return String(value);
+      complain(text, name);
+      return "";
+    })
+    .trim();
+
+const TOLD_AT_MOST = 1000;
+const told = new Set<string>();
+
+/** Once per text: the same error may be told a thousand times a minute. */
+function complain(text: string, name: string): void {
+  const what = `{${name}} in the error text "${text}" has no value`;
+  if (told.has(what) || told.size >= TOLD_AT_MOST) return;
+  told.add(what);
+  console.warn(what);
+}
 
 // A text that cannot be had must not turn an error into another one: then the built-in text is told.
 async function textsOf(env: Env, operator: string, code: FailureCode): Promise<Row[]> {
