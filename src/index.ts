@@ -2,6 +2,7 @@ import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { playAtOnce } from "./flussonic/play.ts";
+import { shieldChores } from "./identity/chores.ts";
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
@@ -37,6 +38,7 @@ export default {
     const rounds = await Promise.allSettled([
       sweepMessages(env),
       repairTombstones(env),
+      shieldChores(env),
       publishRevocations(env),
       reviewGrants(env),
       forgetEndedInstalls(env),

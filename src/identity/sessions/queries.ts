@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNotNull, isNull, lte, ne, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNotNull, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Db } from "#platform/db.ts";
 import { accountIdentifiers, accounts } from "../accounts/tables.ts";
@@ -188,9 +188,4 @@ export function sessionsEndedAfter(db: Db, since: Date) {
     .orderBy(desc(sessions.endedAt))
     .limit(1000)
     .all();
-}
-
-/** Short-lived service sessions need no memory. */
-export function deleteServiceSessions(db: Db, before: Date) {
-  return db.delete(sessions).where(and(eq(sessions.kind, "service"), lte(sessions.expiresAt, before)));
 }
