@@ -151,6 +151,15 @@ test("DOM-4 rights that somebody outside was given stay when an attempt to remov
   expect(await rightsOf(id, outsider.account)).toBe(1);
 });
 
+test("DOM-4 rights that somebody outside was given stay when they join", async () => {
+  const { id, owner } = await aDomain();
+  const outsider = await aPerson();
+  await aRight(id, outsider.account);
+  const { code } = await aLink(id, owner);
+  expect((await shield(`/invitations/${code}/accept`, { token: outsider.token, method: "POST" })).status).toBe(200);
+  expect(await rightsOf(id, outsider.account)).toBe(1);
+});
+
 test.each(["guest", "member", "admin"] as const)("DOM-4 a %s may leave, in either of two ways", async (role) => {
   const { id } = await aDomain();
   const [one, other] = [await aMember(id, role), await aMember(id, role)];
@@ -164,7 +173,9 @@ test.each([
 ])("DOM-3 DOM-4 the last owner cannot %s", async (_, act) => {
   const { id, owner } = await aDomain();
   await aMember(id, "admin");
+  await aRight(id, owner.account);
   expect(await refusal(await act(id, owner))).toEqual([409, "last_owner"]);
+  expect(await rightsOf(id, owner.account)).toBe(1);
   expect(await roleIn(id, owner.account)).toBe("owner");
 });
 
