@@ -65,6 +65,10 @@ CREATE INDEX accounts_status ON accounts (operator, status, created_at);
 UPDATE accounts SET name_folded = lower(name) WHERE name IS NOT NULL;
 CREATE INDEX accounts_name ON accounts (operator, name_folded) WHERE name_folded IS NOT NULL;
 
+CREATE INDEX accounts_inactive ON accounts (created_at) WHERE status = 'inactive';   -- three that the clock looks for, of any operator
+CREATE INDEX accounts_banned_until ON accounts (ban_until) WHERE ban_until IS NOT NULL;
+CREATE INDEX accounts_to_erase ON accounts (erase_at) WHERE erase_at IS NOT NULL;
+
 ALTER TABLE account_identifiers ADD COLUMN id TEXT NOT NULL DEFAULT '';
 UPDATE account_identifiers SET id = 'idn_' || upper(hex(randomblob(13)));
 CREATE INDEX account_identifiers_id ON account_identifiers (operator, id);

@@ -132,11 +132,11 @@ export async function banAccount(
   return banned.length > 0;
 }
 
-/** Lets a person in again. Returns false where nobody was shut out. */
+/** Lets a person in again. Returns false where nobody was shut out, or the account is not at the version `ver` any more. */
 export async function unbanAccount(
   env: Env,
   operator: string,
-  { id, reason }: { id: string; reason: string },
+  { id, reason, ver }: { id: string; reason: string; ver?: number },
   actor: Actor,
   now = new Date(),
 ): Promise<boolean> {
@@ -146,7 +146,7 @@ export async function unbanAccount(
     events: [{ type: "account.unbanned", id }],
   } as const;
   const [unbanned] = await db.batch([
-    updateAccount(db, operator, id, { status: "active", banReason: null, banUntil: null }, { status: "banned" }),
+    updateAccount(db, operator, id, { status: "active", banReason: null, banUntil: null }, { status: "banned", ver }),
     ...journal(db, operator, actor, entry, now),
   ]);
   return unbanned.length > 0;

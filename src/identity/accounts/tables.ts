@@ -31,6 +31,9 @@ export const accounts = sqliteTable(
   (t) => [
     uniqueIndex("accounts_id").on(t.operator, t.id),
     index("accounts_status").on(t.operator, t.status, t.createdAt),
+    index("accounts_inactive").on(t.createdAt).where(sql`status = 'inactive'`),
+    index("accounts_banned_until").on(t.banUntil).where(sql`ban_until IS NOT NULL`),
+    index("accounts_to_erase").on(t.eraseAt).where(sql`erase_at IS NOT NULL`),
     index("accounts_name").on(t.operator, t.nameFolded).where(sql`name_folded IS NOT NULL`),
   ],
 );

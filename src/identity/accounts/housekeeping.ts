@@ -1,0 +1,57 @@
+import { type Env, settings } from "#env.ts";
+import { database, type Statement } from "#platform/db.ts";
+import { journal, SYSTEM } from "../journal/journal.ts";
+import { unbanAccount } from "./accounts.ts";
+import { accountsToErase, endedBans, eraseAccount, eraseSessions, inactiveSince } from "./housekeeping-queries.ts";
+import { removeInactive } from "./inactive.ts";
+
+/** Of one kind and in one round; what is left waits for the next minute. */
+const PER_ROUND = 100;
+const PER_BATCH = 20;
+const HOUR = 3_600_000;
+
+/** Each minute: what becomes of accounts by the clock alone. */
+export async function tidyAccounts(env: Env, now = new Date()): Promise<void> {
+  await liftEndedBans(env, now);
+  await purgeInactive(env, now);
+  await eraseDeleted(env, now);
+}
+
+/** Lets in whose ban is over. Returns how many. */
+export async function liftEndedBans(env: Env, now: Date): Promise<number> {
+  let lifted = 0;
+  for (const { operator, id, ver } of await endedBans(database(env), now, PER_ROUND)) {
+    // At the version that was seen: meanwhile somebody may have made the ban longer.
+    const isLifted = await unbanAccount(env, operator, { id, reason: "the ban is over", ver }, SYSTEM, now);
+    if (isLifted) lifted++;
+  }
+  return lifted;
+}
+
+/** Forgets registrations that nobody has confirmed for LIMITS.inactiveHours. Returns how many it looked at. */
+export async function purgeInactive(env: Env, now: Date): Promise<number> {
+  const db = database(env);
+  const before = new Date(now.getTime() - settings(env).LIMITS.inactiveHours * HOUR);
+  const old = await inactiveSince(db, before, PER_ROUND);
+  await inBatches(env, old, ({ operator, id }) => removeInactive(db, operator, id, "never activated", SYSTEM, now));
+  return old.length;
+}
+
+/** Takes what is left of people who were deleted long enough ago. Returns how many it looked at. */
+export async function eraseDeleted(env: Env, now: Date): Promise<number> {
+  const db = database(env);
+  const due = await accountsToErase(db, now, PER_ROUND);
+  await inBatches(env, due, ({ operator, id }) => [
+    eraseAccount(db, operator, id),
+    ...journal(db, operator, SYSTEM, { action: "account.erased", target: { kind: "account", id } }, now),
+    eraseSessions(db, operator, id),
+  ]);
+  return due.length;
+}
+
+async function inBatches<T>(env: Env, items: readonly T[], statements: (item: T) => readonly Statement[]) {
+  for (let start = 0; start < items.length; start += PER_BATCH) {
+    const [first, ...rest] = items.slice(start, start + PER_BATCH).flatMap((item) => statements(item));
+    if (first) await database(env).batch([first, ...rest]);
+  }
+}
