@@ -1,40 +1,20 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { decide } from "#identity/policies/check.ts";
 import { newId } from "#platform/crypto.ts";
-import { aPerson, type Signed, shield } from "../support/shield.ts";
+import { type Signed, shield } from "../support/shield.ts";
 import { envWith } from "../support/world.ts";
 import {
   aHousehold,
   aRight,
-  aRule,
   aService,
-  type Household,
   joins,
-  leaves,
+  may,
+  type Published,
   publish,
-  rules,
+  type Setting,
+  settingOf,
+  versionOf,
 } from "./policies-support.ts";
-
-const may = async (home: Household, who: Signed, action = "control") =>
-  (
-    await decide(env, "main", {
-      subject: { type: "account", id: who.account },
-      action,
-      resource: { type: "door", id: home.door },
-    })
-  ).decision;
-
-const versionOf = async ({ domain }: Household) =>
-  (await env.DB.prepare("SELECT policy_version FROM domains WHERE id = ?")
-    .bind(domain)
-    .first<number>("policy_version"))!;
-
-interface Published {
-  id: string;
-  version: number;
-  policy_version: string;
-}
 
 test("POL-1 an owner gives a guest a right, and the answer says from which version on", async () => {
   const home = await aHousehold();
@@ -150,94 +130,6 @@ test("POL-1 what is published, replaced and withdrawn is in the audit, and a ref
     .bind(home.owner.account, guest.account)
     .all();
   expect(results.map(({ action }) => action)).toEqual(["policy.published", "policy.replaced", "policy.withdrawn"]);
-});
-
-type Setting = Awaited<ReturnType<typeof settingOf>>;
-async function settingOf() {
-  const home = await aHousehold();
-  const [admin, member, guest] = [await joins(home, "admin"), await joins(home, "member"), await joins(home, "guest")];
-  const sharer = await joins(home, "member");
-  const until = new Date(Date.now() + 3_600_000);
-  await rules(
-    aRule({ domainId: home.domain, subjId: sharer.account, resId: home.door, actions: ["share"], expiresAt: until }),
-  );
-  return { home, admin, member, guest, sharer, until, stranger: await aPerson(), other: await aHousehold() };
-}
-
-test.each<[string, (s: Setting) => [Signed, Record<string, unknown>]]>([
-  ["a member without share", (s) => [s.member, aRight(s.home, s.guest)]],
-  ["a guest, to itself", (s) => [s.guest, aRight(s.home, s.guest)]],
-  ["a stranger", (s) => [s.stranger, aRight(s.home, s.stranger)]],
-  [
-    "a stranger, in a domain that is not there",
-    (s) => [s.stranger, aRight({ ...s.home, domain: newId("dom") }, s.guest)],
-  ],
-  ["an administrator an action that it lacks", (s) => [s.admin, aRight(s.home, s.guest, { actions: ["delete"] })]],
-  ["an administrator every action", (s) => [s.admin, aRight(s.home, s.guest, { actions: ["*"] })]],
-  ["an administrator about the owner", (s) => [s.admin, aRight(s.home, s.home.owner)]],
-  ["an administrator against the owner", (s) => [s.admin, aRight(s.home, s.home.owner, { effect: "deny" })]],
-  ["the owner against itself", (s) => [s.home.owner, aRight(s.home, s.home.owner, { effect: "deny" })]],
-  [
-    "the owner against the role of owners",
-    (s) => [
-      s.home.owner,
-      aRight(s.home, s.guest, { effect: "deny", subject: { type: "role", id: `${s.home.domain}#owner` } }),
-    ],
-  ],
-  ["a member what it may share, for longer than it has it", (s) => [s.sharer, aRight(s.home, s.guest)]],
-  [
-    "a member what it may share, on another resource",
-    (s) => [s.sharer, aRight(s.home, s.guest, { resource: { type: "controller", id: s.home.controller } })],
-  ],
-  [
-    "a member what it may share, on all of the type",
-    (s) => [s.sharer, aRight(s.home, s.guest, { resource: { type: "door", id: "*" } })],
-  ],
-  [
-    "a member against an administrator",
-    (s) => [s.sharer, aRight(s.home, s.admin, { effect: "deny", condition: { expires_at: s.until.toISOString() } })],
-  ],
-])("POL-3 may not grant: %s", async (_, given) => {
-  const setting = await settingOf();
-  const before = await versionOf(setting.home);
-  const answer = await publish(...given(setting));
-  expect([answer.status, await answer.json()]).toMatchObject([403, { code: "grantor_lacks_right", num: 5003 }]);
-  expect(await versionOf(setting.home)).toBe(before);
-});
-
-test("POL-3 a member with the right to share passes on what it holds, no longer than it holds it", async () => {
-  const { home, sharer, guest, until } = await settingOf();
-  const answer = await publish(sharer, aRight(home, guest, { condition: { expires_at: until.toISOString() } }));
-  expect(answer.status).toBe(201);
-  expect(await may(home, guest)).toBe(true);
-});
-
-test("POL-3 DOM-3 a guest passes nothing on beyond its own stay", async () => {
-  const home = await aHousehold();
-  const until = new Date(Date.now() + 3_600_000);
-  const [guest, friend] = [await joins(home, "guest", { expiresAt: until }), await aPerson()];
-  await publish(home.owner, aRight(home, guest, { actions: ["control", "share"] }));
-  expect((await publish(guest, aRight(home, friend))).status).toBe(403);
-  const bounded = aRight(home, friend, { condition: { expires_at: until.toISOString() } });
-  expect((await publish(guest, bounded)).status).toBe(201);
-});
-
-test("POL-3 an outsider with a direct grant shares that very resource and nothing else", async () => {
-  const home = await aHousehold();
-  const [outsider, friend] = [await aPerson(), await aPerson()];
-  await publish(home.owner, aRight(home, outsider, { actions: ["control", "share"] }));
-  expect((await publish(outsider, aRight(home, friend))).status).toBe(201);
-  expect(await may(home, friend)).toBe(true);
-  const wider = aRight(home, friend, { resource: { type: "controller", id: home.controller } });
-  expect((await publish(outsider, wider)).status).toBe(403);
-});
-
-test("POL-3 who was removed publishes nothing any more", async () => {
-  const home = await aHousehold();
-  const [admin, guest] = [await joins(home, "admin"), await joins(home, "guest")];
-  expect((await publish(admin, aRight(home, guest))).status).toBe(201);
-  await leaves(home, admin);
-  expect((await publish(admin, aRight(home, guest))).status).toBe(403);
 });
 
 const weekly = (window: Record<string, unknown>) => ({
@@ -369,111 +261,4 @@ test("POL-3 a member who may share withdraws nothing that is about somebody abov
   const { home, sharer, admin } = await settingOf();
   const { id } = await (await publish(home.owner, aRight(home, admin, { effect: "deny" }))).json<Published>();
   expect((await shield(`/policies/${id}`, { method: "DELETE", token: sharer.token })).status).toBe(403);
-});
-
-test("POL-1 a domain's rules are listed to who may share, a guest sees its own, a stranger nothing", async () => {
-  const { home, admin, guest, member, stranger } = await settingOf();
-  await publish(home.owner, aRight(home, guest));
-  await publish(home.owner, aRight(home, member, { resource: { type: "door", id: "*" } }));
-  const list = async (who: Signed, search = `domain=${home.domain}`) => {
-    const answer = await shield(`/policies?${search}`, { token: who.token });
-    const { items, code } = await answer.json<{ items?: { subject: { id: string } }[]; code?: string }>();
-    return items ? items.map(({ subject }) => subject.id) : code;
-  };
-  expect(await list(home.owner)).toHaveLength(3);
-  expect(await list(admin)).toHaveLength(3);
-  expect(await list(guest)).toEqual([guest.account]);
-  expect(await list(stranger)).toBe("domain_not_found");
-  expect(await list(stranger, `resource=door:${home.door}`)).toEqual([]);
-  expect(await list(home.owner, `domain=${home.domain}&subject=account:${guest.account}`)).toEqual([guest.account]);
-  expect(await list(home.owner, `domain=${home.domain}&resource=door:*`)).toEqual([member.account]);
-  expect(await list(guest, `subject=account:${guest.account}`)).toEqual([guest.account]);
-  expect(await list(guest, `subject=account:${member.account}`)).toBe("validation_failed");
-});
-
-test("POL-1 a list goes on where it stopped", async () => {
-  const home = await aHousehold();
-  const guest = await joins(home, "guest");
-  for (let i = 0; i < 3; i++) await publish(home.owner, aRight(home, guest, { actions: [`act${i}`] }));
-  const seen: string[] = [];
-  for (let cursor: string | null = ""; cursor !== null; ) {
-    const answer = await shield(`/policies?domain=${home.domain}&limit=2&cursor=${cursor}`, {
-      token: home.owner.token,
-    });
-    const page: { items: { actions: string[] }[]; next_cursor: string | null } = await answer.json();
-    seen.push(...page.items.flatMap(({ actions }) => actions));
-    cursor = page.next_cursor;
-  }
-  expect(seen).toEqual(["act0", "act1", "act2"]);
-});
-
-test("POL-1 a resource that moves to another household leaves its old rules behind for good", async () => {
-  const [home, next] = [await aHousehold(), await aHousehold()];
-  const guest = await joins(home, "guest");
-  const { basic } = await aService();
-  const move = (domain: string) => shield(`/resources/door/${home.door}`, { method: "PUT", basic, json: { domain } });
-  await publish(home.owner, aRight(home, guest));
-  expect((await move(next.domain)).status).toBe(200);
-  expect([await may(home, guest), await may(home, home.owner), await may(home, next.owner)]).toEqual([
-    false,
-    false,
-    true,
-  ]);
-  expect([await versionOf(home), await versionOf(next)]).toEqual([3, 2]);
-  await move(home.domain);
-  expect([await may(home, guest), await may(home, home.owner)]).toEqual([false, true]);
-});
-
-test.each<[string, string, (s: Setting) => Record<string, unknown>, number, string]>([
-  ["a controller", "controller/dev_1", (s) => ({ domain: s.home.domain }), 422, "validation_failed"],
-  ["a domain", "domain/dom_1", (s) => ({ domain: s.home.domain }), 422, "validation_failed"],
-  ["every door", "door/*", (s) => ({ domain: s.home.domain }), 422, "validation_failed"],
-  ["no domain", "door/d1", () => ({}), 422, "validation_failed"],
-  ["a domain that is not there", "door/d1", () => ({ domain: newId("dom") }), 404, "domain_not_found"],
-  [
-    "an owner that is not there",
-    "door/d1",
-    (s) => ({ domain: s.home.domain, owner: "acc_0" }),
-    422,
-    "validation_failed",
-  ],
-  [
-    "a parent in another domain",
-    "door/d1",
-    (s) => ({ domain: s.home.domain, parent: { type: "door", id: s.other.door } }),
-    422,
-    "validation_failed",
-  ],
-])("POL-1 a resource is not registered as or with %s", async (_, path, body, status, code) => {
-  const setting = await settingOf();
-  const { basic } = await aService();
-  const answer = await shield(`/resources/${path}`, { method: "PUT", basic, json: body(setting) });
-  expect([answer.status, await answer.json()]).toMatchObject([status, { code }]);
-});
-
-test("POL-1 no resource hangs below itself", async () => {
-  const home = await aHousehold();
-  const { basic } = await aService();
-  const put = (id: string, parent?: string) =>
-    shield(`/resources/box/${id}`, {
-      ...{ method: "PUT", basic },
-      json: { domain: home.domain, ...(parent && { parent: { type: "box", id: parent } }) },
-    });
-  const [one, two] = [newId("box"), newId("box")];
-  expect((await put(one)).status).toBe(200);
-  expect((await put(two, one)).status).toBe(200);
-  expect((await put(one, two)).status).toBe(422);
-  expect((await put(one, one)).status).toBe(422);
-});
-
-test.each<[string, string]>([
-  ["PUT", "/resources/door/d1"],
-  ["POST", "/policies"],
-  ["POST", "/access/v1/evaluation"],
-])("POL-3 %s %s is not for a service without the scope, nor for nobody", async (method, path) => {
-  const { basic } = await aService(["introspect"]);
-  const answer = await shield(path, { method, basic, json: {} });
-  expect([answer.status, await answer.json()]).toMatchObject([403, { code: "insufficient_scope" }]);
-  const nobody = await shield(path, { method, json: {} });
-  expect([nobody.status, await nobody.json()]).toMatchObject([401, { code: "token_missing" }]);
 });

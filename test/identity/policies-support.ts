@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { controllers } from "#identity/controllers/tables.ts";
 import { domainMembers, domains, type Membership } from "#identity/domains/tables.ts";
+import { decide } from "#identity/policies/check.ts";
 import { type Policy, policies, resources } from "#identity/policies/tables.ts";
 import { newId, randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
@@ -86,4 +87,39 @@ export const publish = (by: { token: string }, body: unknown) => shield("/polici
 export async function aService(scopes = ["access", "policies", "resources"], operator = "main") {
   const { id, secret } = await aClient({ kind: "confidential", scopes, operator });
   return { id, basic: { user: id, password: secret } };
+}
+
+/** Whether somebody may do something to the door. */
+export const may = async (home: Household, who: Signed, action = "control") =>
+  (
+    await decide(env, "main", {
+      subject: { type: "account", id: who.account },
+      action,
+      resource: { type: "door", id: home.door },
+    })
+  ).decision;
+
+/** How often the rights of the domain have changed. */
+export const versionOf = async ({ domain }: Household) =>
+  (await env.DB.prepare("SELECT policy_version FROM domains WHERE id = ?")
+    .bind(domain)
+    .first<number>("policy_version"))!;
+
+export interface Published {
+  id: string;
+  version: number;
+  policy_version: string;
+}
+
+export type Setting = Awaited<ReturnType<typeof settingOf>>;
+/** A household with everybody in it, and one whom nobody there knows. */
+export async function settingOf() {
+  const home = await aHousehold();
+  const [admin, member, guest] = [await joins(home, "admin"), await joins(home, "member"), await joins(home, "guest")];
+  const sharer = await joins(home, "member");
+  const until = new Date(Date.now() + 3_600_000);
+  await rules(
+    aRule({ domainId: home.domain, subjId: sharer.account, resId: home.door, actions: ["share"], expiresAt: until }),
+  );
+  return { home, admin, member, guest, sharer, until, stranger: await aPerson(), other: await aHousehold() };
 }

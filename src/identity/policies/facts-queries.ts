@@ -6,7 +6,8 @@ import type { Question } from "./question.ts";
 import { policies, roleGrants } from "./tables.ts";
 
 // What many questions depend on, each kind of row in one statement: the questions travel as one JSON array, so that neither their
-// number nor the size of the domain changes how often the database is asked.
+// number nor the size of the domain changes how often the database is asked. The array leads (CROSS JOIN), or SQLite walks through
+// everything an operator has.
 
 const PARENTS = 8;
 
@@ -24,16 +25,16 @@ const field = (name: string): SQL => sql`json_extract(q.value, ${sql.raw(`'$.${n
 
 /** Every domain that one of the questions may be about. */
 export const domainsOf = (operator: string, questions: readonly Asked[]): SQL => sql`(
-  SELECT r.domain_id FROM ${rowsOf(questions)} JOIN resources r
+  SELECT r.domain_id FROM ${rowsOf(questions)} CROSS JOIN resources r
     ON r.operator = ${operator} AND r.type = ${field("type")} AND r.id = ${field("id")} WHERE r.domain_id IS NOT NULL
-  UNION SELECT ${field("domain")} FROM ${rowsOf(questions)} WHERE ${field("domain")} IS NOT NULL
-  UNION SELECT ${field("version")} FROM ${rowsOf(questions)} WHERE ${field("version")} IS NOT NULL
-  UNION SELECT ${field("id")} FROM ${rowsOf(questions)} WHERE ${field("type")} = 'domain')`;
+  UNION ALL SELECT ${field("domain")} FROM ${rowsOf(questions)} WHERE ${field("domain")} IS NOT NULL
+  UNION ALL SELECT ${field("version")} FROM ${rowsOf(questions)} WHERE ${field("version")} IS NOT NULL
+  UNION ALL SELECT ${field("id")} FROM ${rowsOf(questions)} WHERE ${field("type")} = 'domain')`;
 
 /** Whether the subjects are active; of controllers the domain too. Who is not found is not there. */
 export function subjectsOf(db: Db, operator: string, questions: readonly Asked[]) {
   const join = (table: string, type: string, columns: SQL) => sql`
-    SELECT ${sql.raw(`'${type}'`)} AS type, s.id AS id, ${columns} FROM ${rowsOf(questions)} JOIN ${sql.raw(table)} s
+    SELECT ${sql.raw(`'${type}'`)} AS type, s.id AS id, ${columns} FROM ${rowsOf(questions)} CROSS JOIN ${sql.raw(table)} s
       ON s.operator = ${operator} AND s.id = ${field("who")} WHERE ${field("subject")} = ${sql.raw(`'${type}'`)}`;
   return db
     .select({
@@ -63,7 +64,7 @@ export function resourcesOf(db: Db, operator: string, questions: readonly Asked[
     .from(
       sql`(WITH RECURSIVE chain(of_type, of_id, type, id, domain_id, parent_type, parent_id, depth) AS (
         SELECT DISTINCT r.type, r.id, r.type, r.id, r.domain_id, r.parent_type, r.parent_id, 0 FROM ${rowsOf(questions)}
-          JOIN resources r ON r.operator = ${operator} AND r.type = ${field("type")} AND r.id = ${field("id")}
+          CROSS JOIN resources r ON r.operator = ${operator} AND r.type = ${field("type")} AND r.id = ${field("id")}
         UNION ALL SELECT c.of_type, c.of_id, r.type, r.id, r.domain_id, r.parent_type, r.parent_id, c.depth + 1 FROM chain c
           JOIN resources r ON r.operator = ${operator} AND r.type = c.parent_type AND r.id = c.parent_id
           WHERE c.depth < ${PARENTS}
@@ -94,7 +95,7 @@ export function membershipsOf(db: Db, operator: string, questions: readonly Aske
 /** The rules that may concern the subjects; `everybodys` reads the others too, for an explanation. */
 export function policiesAsked(db: Db, operator: string, questions: readonly Asked[], everybodys: boolean) {
   const theirs = sql`(subj_type = 'role' OR ${compared(policies.subjId)} IN (
-    SELECT '*' UNION SELECT ${field("who")} FROM ${rowsOf(questions)}))`;
+    SELECT '*' UNION ALL SELECT ${field("who")} FROM ${rowsOf(questions)}))`;
   return db
     .select()
     .from(policies)
@@ -105,7 +106,7 @@ export function policiesAsked(db: Db, operator: string, questions: readonly Aske
         everybodys ? undefined : theirs,
       ),
     )
-    .orderBy(policies.id);
+    .orderBy(compared(policies.id));
 }
 
 /** What the operator has changed in the table of roles. */

@@ -1,5 +1,5 @@
-import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { and, asc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
+import { compared, type Db } from "#platform/db.ts";
 import { domains } from "../domains/tables.ts";
 import { resourcesOf } from "./facts-queries.ts";
 import type { ResourceRef } from "./question.ts";
@@ -118,22 +118,30 @@ export interface PolicyFilter {
   resource?: ResourceRef | undefined;
 }
 
-/** Rules by their id, beginning behind `after`. */
+/** Rules by their id, beginning behind `after`. Of a resource without a domain, those of its own domain: others do not count. */
 export function policiesWhere(db: Db, operator: string, filter: PolicyFilter, after: string, limit: number) {
   const { domain, subject, resource } = filter;
+  // By the domain or the subject, where there is one, and not through all rules in their order.
+  const id: SQL = (domain ?? subject ?? resource) ? compared(policies.id) : sql`${policies.id}`;
+  const home =
+    resource &&
+    db
+      .select({ id: resources.domainId })
+      .from(resources)
+      .where(and(eq(resources.operator, operator), eq(resources.type, resource.type), eq(resources.id, resource.id)));
   return db
     .select()
     .from(policies)
     .where(
       and(
         eq(policies.operator, operator),
-        domain === undefined ? undefined : eq(policies.domainId, domain),
+        domain === undefined ? home && inArray(policies.domainId, home) : eq(policies.domainId, domain),
         subject && and(eq(policies.subjType, subject.type), eq(policies.subjId, subject.id)),
         resource && and(eq(policies.resType, resource.type), eq(policies.resId, resource.id)),
-        gt(policies.id, after),
+        gt(id, after),
       ),
     )
-    .orderBy(asc(policies.id))
+    .orderBy(asc(id))
     .limit(limit);
 }
 
