@@ -6,9 +6,13 @@ import { admins } from "./admins.ts";
 import { audit } from "./audit.ts";
 import { auth } from "./auth.ts";
 import { clients } from "./clients.ts";
+import { customers } from "./customers.ts";
+import { devices } from "./devices.ts";
+import { domains } from "./domains.ts";
 import { sameOrigin } from "./gate.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import { keys } from "./keys.ts";
+import { messages } from "./messages.ts";
 import { operators } from "./operators.ts";
 
 /** /ops/v1: what the operators' staff does with customers, with each other, and with the deployment. */
@@ -17,6 +21,19 @@ export const ops = new Hono<ShieldEnv>();
 ops.use(identify, limitInput, sameOrigin);
 ops.onError(problem);
 
-for (const part of [auth, admins, operators, clients, keys, gatewayRoutes, audit]) ops.route("/", part);
+for (const part of [
+  auth,
+  admins,
+  operators,
+  clients,
+  keys,
+  customers,
+  domains,
+  devices,
+  messages,
+  gatewayRoutes,
+  audit,
+])
+  ops.route("/", part);
 
 ops.all("*", nothingHere);

@@ -1,0 +1,62 @@
+import { Hono } from "hono";
+import * as z from "zod";
+import { settings } from "#env.ts";
+import { operatorsOf } from "#identity/admins/sessions.ts";
+import { Evaluation, questionOf } from "#identity/policies/access-wire.ts";
+import { explain } from "#identity/policies/explain.ts";
+import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
+import { check, json, Page, query } from "#identity/wire/input.ts";
+import { mailIsAvailable } from "#messaging/mail.ts";
+import { messagesOfAccount } from "#messaging/queries.ts";
+import { database } from "#platform/db.ts";
+import { recordLook } from "./customer-card.ts";
+import { findCustomer } from "./customer-search.ts";
+import { admin, demandAt, scopeOf } from "./gate.ts";
+import { messageView } from "./messages-view.ts";
+import { lastDelivered, notificationsWhere } from "./place-queries.ts";
+
+/** What left the house, what waits to, and why somebody may or may not do something. */
+export const messages = new Hono<ShieldEnv>();
+
+messages.get("/messages", admin("viewer"), query(z.object({ account: z.string().min(1).max(100) })), async (c) => {
+  const row = await findCustomer(c.env, scopeOf(c, "viewer"), c.req.valid("query").account);
+  await recordLook(c.env, row, "messages", actorOf(c));
+  const items = await messagesOfAccount(database(c.env), row.operator, row.id, 100);
+  return c.json({ items: items.map(messageView), next_cursor: null });
+});
+
+const Waiting = Page.extend({ state: z.enum(["open", "taken"]).optional(), operator: z.string().optional() });
+
+messages.get("/notifications", admin("operator_admin"), query(Waiting), async (c) => {
+  const { state, operator, cursor = "", limit } = c.req.valid("query");
+  const scope = scopeOf(c, "operator_admin", operator);
+  const rows = await notificationsWhere(database(c.env), scope, { state, after: cursor, limit });
+  const items = rows.map((row) => ({
+    ...{ id: row.id, operator: row.operator, type: row.type, object: { kind: row.aggKind, id: row.aggId } },
+    ...{ seq: row.aggSeq, data: row.data, drm: row.drm, occurred_at: row.occurredAt, taken_at: row.takenAt },
+  }));
+  return c.json({ items, next_cursor: rows.length === limit ? rows.at(-1)!.id : null });
+});
+
+messages.get("/health/integrations", admin("viewer"), async (c) => {
+  const config = settings(c.env);
+  const rows = await lastDelivered(database(c.env), operatorsOf(c.var.admin, "viewer"));
+  const last = (channel: string) => {
+    const at = rows.find((row) => row.channel === channel)?.at ?? null;
+    return at === null ? null : new Date(at);
+  };
+  const kannel = { configured: config.SMS_TRANSPORT === "kannel", transport: config.SMS_TRANSPORT };
+  return c.json({
+    kannel: { ...kannel, last_success_at: last("sms") },
+    mail: { configured: mailIsAvailable(config), last_success_at: last("email") },
+  });
+});
+
+const Explained = Evaluation.extend({ operator: z.string().max(32).optional() });
+
+messages.post("/policies:explain", admin("support"), json(Explained), async (c) => {
+  const { operator = scopeOf(c, "support")[0], ...evaluation } = c.req.valid("json");
+  const place = check(z.string(), operator);
+  demandAt(c, "support", place, "operator_not_found");
+  return c.json(await explain(c.env, place, questionOf(evaluation)));
+});
