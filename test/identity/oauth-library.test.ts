@@ -3,9 +3,11 @@ import * as oauth from "oauth4webapi";
 import { expect, test } from "vitest";
 import { validate } from "#identity/tokens/validate.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
-import { call } from "../support/world.ts";
+import { call, outside } from "../support/world.ts";
 
 // A client library that knows the standards and not us.
+
+outside(); // owners are told of what happens to their accounts
 
 const ISSUER = new URL("https://api.example.net/shield/v1");
 const http = {

@@ -6,7 +6,9 @@ import { openTokens } from "#identity/tokens/issue.ts";
 import { newId } from "#platform/crypto.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
-import { call } from "../support/world.ts";
+import { call, outside } from "../support/world.ts";
+
+outside(); // owners are told of what happens to their accounts
 
 const refreshing = (refresh_token: string, client_id: string) => ({
   grant_type: "refresh_token",

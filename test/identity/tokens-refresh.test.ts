@@ -6,6 +6,9 @@ import { SYSTEM } from "#identity/journal/journal.ts";
 import { refresh } from "#identity/tokens/refresh.ts";
 import { validate } from "#identity/tokens/validate.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
+import { outside } from "../support/world.ts";
+
+outside(); // owners are told of what happens to their accounts
 
 const later = () => {};
 const reason = (code: string) => expect.objectContaining({ reason: code });

@@ -10,7 +10,9 @@ import { validate } from "#identity/tokens/validate.ts";
 import type { After } from "#platform/http.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
-import { envWith } from "../support/world.ts";
+import { envWith, outside } from "../support/world.ts";
+
+outside(); // owners are told of what happens to their accounts
 
 const KEY = Buffer.alloc(32, 7); // `k1` of the tests' SIGNING_KEYS
 const now = () => Math.floor(Date.now() / 1000);
@@ -180,6 +182,10 @@ const ENDINGS: [string, (person: Signed) => Promise<unknown>][] = [
   [
     "signing out everywhere",
     ({ account: subject }) => endAllSessions(env, "main", { subject, reason: "test" }, SYSTEM),
+  ],
+  [
+    "a new password",
+    ({ token }) => shield("/me/password", { method: "PUT", token, json: { new: "a long enough pass phrase" } }),
   ],
   ["a ban", ({ account: id }) => banAccount(env, "main", { id, reason: "test" }, SYSTEM)],
   ["deletion", ({ account: id }) => deleteAccount(env, "main", { id, reason: "test" }, SYSTEM)],
