@@ -146,8 +146,8 @@ test.each([
   ["/api/no/suchMethod", "POST"],
   ["/mobile/user/nothing", "POST"],
   ["/api/user/ping", "GET"],
-  ["/", "GET"],
-  ["/%ff%fe", "GET"],
+  ["/api", "GET"],
+  ["/mobile/%ff%fe", "GET"],
 ])("%s by %s is a 404 envelope and no page", async (path, method) => {
   const response = await call(path, { method });
   expect(response.status).toBe(404);

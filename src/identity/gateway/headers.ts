@@ -5,7 +5,8 @@ const normal = (name: string): string => name.toLowerCase().replaceAll("_", "-")
 /** RFC 9110 §7.6.1, and what else is between two neighbours only. */
 const HOP_BY_HOP = new Set([
   ...["connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer"],
-  ...["transfer-encoding", "upgrade"],
+  // An expectation was met on this side when the body began to come.
+  ...["transfer-encoding", "upgrade", "expect"],
 ]);
 
 /** Which the gateway alone may say, and by which a caller would make the target read another path, method or address. */

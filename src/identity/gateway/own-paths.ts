@@ -16,7 +16,7 @@ const OWN = new Set([
     "v3",
     "sms",
   ],
-  ...["connect.json", "provisioning", "shield", "ops", "operations", "hooks", "health", "openapi.json", "docs"],
+  ...["connect.json", "provisioning", "shield", "ops", "operations", "hooks", "health", "openapi.json", "docs", "i"],
   ...[".well-known", "cdn-cgi", "favicon.ico", "robots.txt"],
 ]);
 
