@@ -14,6 +14,7 @@ import {
 } from "#identity/admins/directory.ts";
 import { ROLES } from "#identity/admins/roles.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
+import { idempotent } from "#identity/wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "#identity/wire/input.ts";
 import { admin, demandMatch, Reason, reasonIn } from "./gate.ts";
 
@@ -34,7 +35,7 @@ const NewAdmin = z.object({
   roles: Roles.min(1),
 });
 
-admins.post("/admins", fresh, json(NewAdmin), async (c) =>
+admins.post("/admins", fresh, idempotent, json(NewAdmin), async (c) =>
   c.json(adminView(await inviteAdmin(c.env, c.var.admin, c.req.valid("json"), actorOf(c))), 201),
 );
 

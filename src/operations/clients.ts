@@ -10,6 +10,7 @@ import {
   rotateClientSecret,
 } from "#identity/clients/directory.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
+import { idempotent } from "#identity/wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "#identity/wire/input.ts";
 import { admin, demandAt, demandMatch, Reason, scopeOf } from "./gate.ts";
 
@@ -59,7 +60,7 @@ clients.get("/clients", admin("operator_admin"), query(Page.extend({ operator: z
   return c.json(await listClients(c.env, scopeOf(c, "operator_admin", operator), page));
 });
 
-clients.post("/clients", admin("operator_admin"), json(NewClient), async (c) => {
+clients.post("/clients", admin("operator_admin"), idempotent, json(NewClient), async (c) => {
   const { operator, app_type, first_party, otp_length, login_on_activation, ...rest } = c.req.valid("json");
   demandAt(c, "operator_admin", operator, "operator_not_found");
   const wire = { appType: app_type, firstParty: first_party, otpLength: otp_length };

@@ -4,6 +4,7 @@ import { settings } from "#env.ts";
 import { editController } from "#identity/controllers/controllers.ts";
 import { banController, resetController, unbanController } from "#identity/controllers/states.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
+import { idempotent } from "#identity/wire/idempotency.ts";
 import { json, Page, query } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { importUnits } from "./device-import.ts";
@@ -62,11 +63,17 @@ devices.post("/devices/:id/reset", support, json(Reason), async (c) => {
 });
 
 /** A list of units. A unit says whose it is, or `?operator=` does; else it is the only operator of the administrator, or the deployment's own. */
-devices.post("/devices:import", admin("operator_admin"), json(z.array(z.unknown()).min(1).max(1000)), async (c) => {
-  const places = scopeOf(c, "operator_admin", c.req.query("operator"));
-  const preset = places.length === 1 ? places[0]! : settings(c.env).OPERATOR;
-  const items = await importUnits(c.env, c.req.valid("json"), preset, actorOf(c), (operator) =>
-    demandAt(c, "operator_admin", operator, "operator_not_found"),
-  );
-  return c.json({ items, next_cursor: null });
-});
+devices.post(
+  "/devices:import",
+  admin("operator_admin"),
+  idempotent,
+  json(z.array(z.unknown()).min(1).max(1000)),
+  async (c) => {
+    const places = scopeOf(c, "operator_admin", c.req.query("operator"));
+    const preset = places.length === 1 ? places[0]! : settings(c.env).OPERATOR;
+    const items = await importUnits(c.env, c.req.valid("json"), preset, actorOf(c), (operator) =>
+      demandAt(c, "operator_admin", operator, "operator_not_found"),
+    );
+    return c.json({ items, next_cursor: null });
+  },
+);

@@ -12,6 +12,7 @@ import {
   validateRoutes,
 } from "#identity/gateway/routes-admin.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
+import { idempotent } from "#identity/wire/idempotency.ts";
 import { ifMatch, json } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { admin, demandAt, demandEverywhere, demandMatch, Reason } from "./gate.ts";
@@ -26,7 +27,7 @@ gatewayRoutes.get("/gateway/routes", operatorAdmin, async (c) =>
   c.json({ items: await listRoutes(c.env, scopesOf(c.var.admin, "operator_admin")), next_cursor: null }),
 );
 
-gatewayRoutes.post("/gateway/routes", operatorAdmin, json(Document), async (c) => {
+gatewayRoutes.post("/gateway/routes", operatorAdmin, idempotent, json(Document), async (c) => {
   const { operator, ...input } = c.req.valid("json");
   const route = await createRoute(c.env, placeOf(c, operator), input, actorOf(c));
   return c.json(route, 201);

@@ -5,6 +5,7 @@ import type { ShieldEnv } from "#identity/wire/context.ts";
 import { forgetIdempotency, idempotent } from "#identity/wire/idempotency.ts";
 import { problem } from "#identity/wire/problem.ts";
 import { fail } from "#operator/error-catalogue.ts";
+import { anAdmin, ops } from "../support/ops.ts";
 import { aPerson, shield } from "../support/shield.ts";
 
 const aKey = () => crypto.randomUUID();
@@ -135,4 +136,19 @@ test("an answer is stored sealed, and forgotten after a day", async () => {
   await age(10_000);
   await forgetIdempotency(env);
   expect(await (await post(key)).text()).toBe("secret-2");
+});
+
+test("a secret that is shown once is shown again to the same administrator under the same key", async () => {
+  const [one, two] = [await anAdmin(), await anAdmin()];
+  const headers = { "idempotency-key": aKey() };
+  const json = { operator: "main", name: "Billing", app_type: "service", source: "test", kind: "confidential" };
+  const create = async (cookie: string) => {
+    const answer = await ops("/clients", { cookie, headers, json });
+    expect(answer.status).toBe(201);
+    return answer.json<{ id: string; client_secret: string }>();
+  };
+  const first = await create(one.cookie);
+  expect(first.client_secret).toMatch(/./);
+  expect(await create(one.cookie)).toEqual(first);
+  expect((await create(two.cookie)).id).not.toBe(first.id);
 });

@@ -6,6 +6,7 @@ import { type Requester, resendChallenge } from "../login/challenges.ts";
 import { targetOf } from "../login/targets.ts";
 import { openTokens } from "../tokens/issue.ts";
 import { actorAs, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { json, Login } from "../wire/input.ts";
 import { ChallengeId, ClientId, Code, Lang, Password, PersonName } from "./fields.ts";
 import { forgotPassword, resetPassword } from "./passwords.ts";
@@ -27,7 +28,7 @@ const Registration = z.object({
   device: Device.optional(),
 });
 
-registrationRoutes.post("/accounts", describe("Register"), json(Registration), async (c) => {
+registrationRoutes.post("/accounts", describe("Register"), idempotent, json(Registration), async (c) => {
   const { client_id, login, device, ...person } = c.req.valid("json");
   const requester = await publicRequester(c, client_id, device?.id);
   const target = targetOf(requester.operator, login);

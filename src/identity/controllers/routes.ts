@@ -6,6 +6,7 @@ import { after, clientAddress } from "#platform/http.ts";
 import { cityOf } from "../accounts/requester.ts";
 import { bearer, confidential } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "../wire/input.ts";
 import { openDeviceTokens } from "./authenticate.ts";
 import { claimController } from "./claims.ts";
@@ -34,6 +35,7 @@ controllerRoutes.post(
   "/devices/enroll",
   describe("Give a controller its own credential and its first tokens"),
   confidential("devices:enroll"),
+  idempotent,
   json(Enrolment),
   async (c) => {
     const client = c.get("client");
@@ -56,6 +58,7 @@ controllerRoutes.post(
   "/devices/claim",
   describe("Take a controller into a domain by the code that is printed on it"),
   bearer(),
+  idempotent,
   json(Claim),
   async (c) => {
     const controller = await claimController(c.env, c.get("caller"), c.req.valid("json"), clientAddress(c), actorOf(c));

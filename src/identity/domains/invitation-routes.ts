@@ -7,6 +7,7 @@ import { clientAddress } from "#platform/http.ts";
 import { demand } from "../policies/demand.ts";
 import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { json, Page, query } from "../wire/input.ts";
 import { invitationsOf, invitationsTo } from "./invitation-queries.ts";
 import { invite, qrOf, withdrawInvitation } from "./invitations.ts";
@@ -49,6 +50,7 @@ export const invitationRoutes = new Hono<ShieldEnv>()
     "/domains/:id/invitations",
     about("Invite somebody into a domain"),
     bearer({ firm: true }),
+    idempotent,
     json(NewInvitation),
     async (c) => {
       const caller = c.get("caller");
