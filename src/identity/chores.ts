@@ -1,5 +1,6 @@
 import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
+import { eraseDeleted, liftEndedBans, purgeInactive } from "./accounts/housekeeping.ts";
 import { forgetUsedAssertions } from "./controllers/authenticate.ts";
 import { forgetClaimTries } from "./controllers/claims.ts";
 import { endExpiredMemberships } from "./domains/membership.ts";
@@ -11,9 +12,12 @@ import { forgetIdempotency } from "./wire/idempotency.ts";
 /** Each does a limited amount, so that the next minute goes on where this one stopped. */
 const CHORES = {
   endExpiredMemberships,
+  eraseDeleted,
   forgetClaimTries,
   forgetIdempotency,
   forgetUsedAssertions,
+  liftEndedBans,
+  purgeInactive,
   republishRevoked,
   sealAudit,
   sweepSessions,

@@ -6,7 +6,6 @@ import { type Actor, journal } from "../journal/journal.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
 import { dropTotp } from "../totp/totp.ts";
-import { tellOwner } from "./notices.ts";
 import {
   accountById,
   accountByIdentifier,
@@ -127,8 +126,6 @@ export async function banAccount(
     endSessionsOf(db, operator, { subjectId: id, at: now, reason: "banned" }),
   ]);
   await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
-  // Whom billing shuts out knows why.
-  if (banned.length > 0 && actor.kind === "admin") await tellOwner(env, operator, id, "banned", { now });
   return banned.length > 0;
 }
 

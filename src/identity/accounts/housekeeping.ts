@@ -10,13 +10,6 @@ const PER_ROUND = 100;
 const PER_BATCH = 20;
 const HOUR = 3_600_000;
 
-/** Each minute: what becomes of accounts by the clock alone. */
-export async function tidyAccounts(env: Env, now = new Date()): Promise<void> {
-  await liftEndedBans(env, now);
-  await purgeInactive(env, now);
-  await eraseDeleted(env, now);
-}
-
 /** Lets in whose ban is over. Returns how many. */
 export async function liftEndedBans(env: Env, now: Date): Promise<number> {
   let lifted = 0;
