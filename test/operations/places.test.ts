@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { randomId, sha256 } from "#platform/crypto.ts";
+import { aController, aDomain, aMember } from "../support/domains.ts";
+import { anAdmin, anOperator, ops } from "../support/ops.ts";
+import { aPerson } from "../support/shield.ts";
+
+const codeIn = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
+const support = () => anAdmin({ roles: [{ role: "support", operator: "main" }] });
+
+test("OPS-2 homes are found and renamed, and members removed with a reason", async () => {
+  const { cookie } = await support();
+  const { id, owner } = await aDomain();
+  const member = await aMember(id);
+  const { items } = (await (await ops(`/domains?q=${id}`, { cookie })).json()) as { items: { id: string }[] };
+  expect(items.map((item) => item.id)).toEqual([id]);
+  const patch = (headers = {}) => ops(`/domains/${id}`, { cookie, method: "PATCH", json: { name: "Дача" }, headers });
+  expect(await codeIn(await patch())).toEqual([428, "precondition_required"]);
+  const etag = (await ops(`/domains/${id}`, { cookie })).headers.get("etag")!;
+  expect(await (await patch({ "if-match": etag })).json()).toMatchObject({ name: "Дача" });
+  const remove = (account: string, json = {}) =>
+    ops(`/domains/${id}/members/${account}`, { cookie, method: "DELETE", json });
+  expect(await codeIn(await remove(member.account))).toEqual([422, "reason_required"]);
+  expect((await remove(member.account, { reason: "asked" })).status).toBe(204);
+  expect(await codeIn(await remove(owner.account, { reason: "asked" }))).toEqual([409, "last_owner"]);
+  const members = (await (await ops(`/domains/${id}/members`, { cookie })).json()) as {
+    items: { account_id: string }[];
+  };
+  expect(members.items.map(({ account_id }) => account_id)).toEqual([owner.account]);
+});
+
+test("OPS-2 deleting a home is for an operator's administrator, with a fresh proof", async () => {
+  const { id } = await aDomain();
+  const remove = ({ cookie }: { cookie: string }) =>
+    ops(`/domains/${id}`, { cookie, method: "DELETE", json: { reason: "x" } });
+  expect(await codeIn(await remove(await support()))).toEqual([403, "role_insufficient"]);
+  const roles = [{ role: "operator_admin", operator: "main" }] as const;
+  const stale = await anAdmin({ roles: [...roles], authAt: new Date(Date.now() - 301_000) });
+  expect(await codeIn(await remove(stale))).toEqual([401, "reauthentication_required"]);
+  expect((await remove(await anAdmin({ roles: [...roles] }))).status).toBe(204);
+});
+
+test("DEV-3 controllers are found by serial, shut out, let in and freed", async () => {
+  const { cookie } = await support();
+  const { account } = await aPerson();
+  const serial = `SN-${randomId(6)}`;
+  const id = await aController({ serial, ownerAccountId: account });
+  const found = (await (await ops(`/devices?serial=${serial.slice(0, 6)}`, { cookie })).json()) as {
+    items: { id: string }[];
+  };
+  expect(found.items.map((item) => item.id)).toContain(id);
+  const act = async (action: string, json = {}) => ops(`/devices/${id}/${action}`, { cookie, json });
+  expect(await codeIn(await act("ban"))).toEqual([422, "reason_required"]);
+  expect(await (await act("ban", { reason: "stolen" })).json()).toMatchObject({ status: "banned" });
+  expect(await codeIn(await act("ban", { reason: "stolen" }))).toEqual([409, "already_in_state"]);
+  expect(await (await act("unban", { reason: "found" })).json()).toMatchObject({ status: "claimed" });
+  expect(await (await act("reset", { reason: "sold" })).json()).toMatchObject({ owner_account_id: null });
+});
+
+test("DEV-1 the factory's list is imported row by row, to the operators that the rows name", async () => {
+  const operator = await anOperator();
+  const { cookie } = await anAdmin();
+  const unit = (fields = {}) => ({ serial: `U-${randomId(6)}`, model: "hub-1", ...fields });
+  const units = [unit({ claim_code_hash: sha256("1234") }), unit({ operator }), { model: "none" }];
+  const answer = await ops("/devices:import", { cookie, json: units });
+  expect(answer.status).toBe(200);
+  const { items } = (await answer.json()) as { items: { serial: string; id: string; status: string }[] };
+  expect(items.map(({ serial, status }) => [serial, status])).toEqual([
+    [(units[0] as { serial: string }).serial, "created"],
+    [(units[1] as { serial: string }).serial, "created"],
+    [null, "invalid"],
+  ]);
+  expect(await (await ops(`/devices/${items[1]!.id}`, { cookie })).json()).toMatchObject({ operator });
+  const local = await anAdmin({ roles: [{ role: "operator_admin", operator: "main" }] });
+  const foreign = await ops("/devices:import", { cookie: local.cookie, json: [unit(), unit({ operator })] });
+  expect(await codeIn(foreign)).toEqual([404, "operator_not_found"]);
+});
+
+test("POL-7 support sees why somebody may or may not do something", async () => {
+  const { cookie } = await support();
+  const { id, owner } = await aDomain();
+  const json = {
+    subject: { type: "account", id: owner.account },
+    action: { name: "view" },
+    resource: { type: "domain", id },
+  };
+  const answer = await ops("/policies:explain", { cookie, json });
+  expect(await answer.json()).toMatchObject({ decision: true, role: "owner", rules: expect.any(Array) });
+});
+
+test("OPS-2 messages, events and the health of what is outside are read, without texts or whole numbers", async () => {
+  const { cookie } = await anAdmin({ roles: [{ role: "operator_admin", operator: "main" }] });
+  const { account } = await aPerson();
+  expect((await ops(`/messages?account=${account}`, { cookie })).status).toBe(200);
+  expect((await ops("/messages", { cookie })).status).toBe(422);
+  const events = (await (await ops("/notifications?state=open", { cookie })).json()) as { items: object[] };
+  expect(events.items[0]).toMatchObject({ operator: "main", taken_at: null });
+  expect(await (await ops("/health/integrations", { cookie })).json()).toMatchObject({ kannel: { configured: true } });
+});
