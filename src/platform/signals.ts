@@ -8,6 +8,8 @@ import { logError } from "./log.ts";
 export const Signal = z.discriminatedUnion("type", [
   /** Sessions ended; their tokens, by SHA-256, must be refused from now on. */
   z.object({ type: z.literal("sessions.ended"), tokenHashes: z.array(z.string()) }),
+  /** People no longer belong to a domain: the camera tokens that they have end. */
+  z.object({ type: z.literal("domain.lost"), operator: z.string(), accounts: z.array(z.string()) }),
   /** What some contract may watch has changed. */
   z.object({ type: z.literal("cameras.revoked") }),
 ]);

@@ -81,7 +81,8 @@ function tokenFor(env: Env, resident: Resident, { holdings, streams }: Wanted, l
   };
   const digest = grantDigest(audience);
   const known = grants.find((grant) => grant.digest === digest)?.issuedAt;
-  const revoked = latest(homes.flatMap((home) => revokedAt.get(home.uid) ?? []));
+  const subjects = [`a${resident.n}`, ...homes.map((home) => `c${home.uid}`)];
+  const revoked = latest(subjects.flatMap((subject) => revokedAt.get(subject) ?? []));
   const { issuedAt, isNew } = freshGrant(known, revoked, settings(env).EXPIRE * 60_000, now);
   const token = mintViewerToken(env, audience, { issuedAt });
   if (isNew) later(() => rememberGrant(env, audience, token, issuedAt));

@@ -62,7 +62,8 @@ export interface Home extends BilledContract {
 export interface Holdings {
   homes: Home[];
   grants: { digest: string; issuedAt: Date }[];
-  revokedAt: Map<number, Date>;
+  /** By contract, `c<uid>`, and for the resident themselves, `a<number>`. */
+  revokedAt: Map<string, Date>;
 }
 
 /** Contract 0 is everybody's: its cameras are the city's. */
@@ -88,7 +89,7 @@ export async function holdingsOf(
   const billing = remoteBilling(env, { fresh });
   const billed = billing && (await billing.contractsOf(resident.phone));
   const whose: Whose = billed ? { uids: billed.map((contract) => contract.uid) } : { phone: resident.phone };
-  const read = await readHoldings(env, whose, resident.id, now);
+  const read = await readHoldings(env, whose, resident, now);
   const contracts = (billed ?? read.contracts).filter((contract) => uid === undefined || contract.uid === uid);
   if (uid !== undefined && contracts.length === 0) throw new AppError("not_found", "You have no such contract");
   const homes = contracts.map((contract) => homeOf(contract, read));
@@ -98,7 +99,7 @@ export async function holdingsOf(
 
 /** The cameras that everybody may watch. */
 export async function cityOf(env: Env, resident: Resident, now = new Date()): Promise<Holdings> {
-  const read = await readHoldings(env, { uids: [CITY.uid] }, resident.id, now);
+  const read = await readHoldings(env, { uids: [CITY.uid] }, resident, now);
   const home = homeOf(CITY, read);
   for (const camera of home.cameras) camera.state = 2;
   return { homes: [home], grants: read.grants, revokedAt: revocations(read.revoked) };
@@ -106,14 +107,14 @@ export async function cityOf(env: Env, resident: Resident, now = new Date()): Pr
 
 type Read = Awaited<ReturnType<typeof readHoldings>>;
 
-async function readHoldings(env: Env, whose: Whose, session: string, now: Date) {
+async function readHoldings(env: Env, whose: Whose, { id: session, n }: Resident, now: Date) {
   const [db, operator] = [database(env), settings(env).OPERATOR];
   const [contracts, devices, doors, grants, revoked] = await db.batch([
     contractsOf(db, operator, whose),
     devicesOf(db, operator, whose),
     doorsOf(db, operator, whose),
     grantsOf(db, operator, session, now),
-    revocationsOf(db, operator, whose),
+    revocationsOf(db, operator, whose, n),
   ]);
   return { contracts, devices, doors, grants, revoked };
 }
@@ -152,8 +153,7 @@ async function askStates(billing: RemoteBilling, phone: string, home: Home): Pro
   for (const door of home.doors) door.state = states.get(door.lockId) ?? 0;
 }
 
-const revocations = (rows: Read["revoked"]) =>
-  new Map(rows.map(({ subject, revokedAt }) => [Number(subject.slice(1)), revokedAt]));
+const revocations = (rows: Read["revoked"]) => new Map(rows.map(({ subject, revokedAt }) => [subject, revokedAt]));
 
 /** The contracts that the resident may act for; with `uid`, that one or `not_found`. */
 async function contractsFor(env: Env, phone: string, { uid, fresh = false }: Selection) {

@@ -129,15 +129,16 @@ export function grantsOf(db: Db, operator: string, sessionId: string, now: Date)
     );
 }
 
-/** When tokens of these contracts were last revoked. */
-export function revocationsOf(db: Db, operator: string, whose: Whose) {
+/** When tokens of these contracts, or of the person themselves, were last revoked. */
+export function revocationsOf(db: Db, operator: string, whose: Whose, account: number) {
   return db
     .select({ subject: cameraRevocations.subject, revokedAt: cameraRevocations.revokedAt })
     .from(cameraRevocations)
     .where(
       and(
         eq(cameraRevocations.operator, operator),
-        sql`${cameraRevocations.subject} IN (SELECT 'c' || own.uid FROM (SELECT * FROM ${uidsTable(operator, whose)}) AS own)`,
+        sql`${cameraRevocations.subject} IN (SELECT 'c' || own.uid FROM (SELECT * FROM ${uidsTable(operator, whose)}) AS own
+          UNION ALL SELECT ${`a${account}`})`,
       ),
     );
 }

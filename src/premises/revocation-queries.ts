@@ -13,7 +13,7 @@ export function sessionsEndedSince(db: Db, operator: string, since: Date) {
     .where(and(eq(sessions.operator, operator), gt(sessions.endedAt, since)));
 }
 
-/** `subject` is `c<uid>`. */
+/** `subject` is `c<uid>`, or `a` and the account's number. */
 export function revocationsSince(db: Db, operator: string, since: Date) {
   return db
     .select({ subject: cameraRevocations.subject, revokedAt: cameraRevocations.revokedAt })

@@ -26,6 +26,8 @@ export interface RevocationList {
   sessions: ReadonlyMap<string, number>;
   /** When the contract lost a right, ms. */
   contracts: ReadonlyMap<number, number>;
+  /** When the person, by their number, lost something that is no contract's: a domain, ms. */
+  accounts: ReadonlyMap<number, number>;
   /** Until then, ms, a token that was made elsewhere may be alive and is worth a look into KV. */
   opaqueUntil: number;
 }
@@ -42,16 +44,25 @@ const LATE_TOKENS_MS = 15 * 60_000;
 /** Without a new list for so long nothing can be decided. */
 const STALE_AFTER_MS = 10 * 60_000;
 
-const NOTHING: RevocationList = { at: 0, since: 0, sessions: new Map(), contracts: new Map(), opaqueUntil: 0 };
+const NOTHING: RevocationList = {
+  at: 0,
+  since: 0,
+  sessions: new Map(),
+  contracts: new Map(),
+  accounts: new Map(),
+  opaqueUntil: 0,
+};
 
 /**
- * True when the token's session has ended, or one of its contracts lost a right after it was issued. A session that
+ * True when the token's session has ended, or one of its contracts or its person lost a right after it was issued. A session that
  * ended does not come back, so a token that was minted on a stale "yes" just after its end is refused as well.
  */
 export function isRevoked(
   list: RevocationList,
-  { session, contracts, issuedAt }: { session: string; contracts: readonly number[]; issuedAt: number },
+  token: { session: string; account?: number; contracts: readonly number[]; issuedAt: number },
 ): boolean {
+  const { session, account = 0, contracts, issuedAt } = token;
+  if (issuedAt <= (list.accounts.get(account) ?? Number.NEGATIVE_INFINITY)) return true;
   if (session !== "" && (list.sessions.has(session) || issuedAt < list.since)) return true;
   for (const uid of contracts) if (issuedAt <= (list.contracts.get(uid) ?? list.since - 1)) return true;
   return false;
@@ -140,17 +151,22 @@ const Document = z.object({
   since: z.number(),
   sessions: z.record(z.string(), z.number()),
   contracts: z.record(z.string(), z.number()),
+  accounts: z.record(z.string(), z.number()).default({}),
   opaqueUntil: z.number(),
 });
 
 function read(text: string): RevocationList {
-  const { sessions, contracts, ...rest } = Document.parse(JSON.parse(text));
+  const { sessions, contracts, accounts, ...rest } = Document.parse(JSON.parse(text));
   return {
     ...rest,
     sessions: new Map(Object.entries(sessions)),
-    contracts: new Map(Object.entries(contracts).map(([uid, ms]) => [Number(uid), ms])),
+    contracts: numbered(contracts),
+    accounts: numbered(accounts),
   };
 }
+
+const numbered = (entries: Record<string, number>) =>
+  new Map(Object.entries(entries).map(([number, ms]) => [Number(number), ms]));
 
 /**
  * Writes the list anew from D1, to KV and into this isolate's memory, and forgets what is past. It reaches
@@ -172,12 +188,26 @@ export async function publishRevocations(env: Env, now = new Date()): Promise<vo
     at: now.getTime(),
     since: since.getTime(),
     sessions: new Map(ended.map(({ id, endedAt }) => [id, endedAt?.getTime() ?? 0])),
-    contracts: new Map(revoked.map(({ subject, revokedAt }) => [Number(subject.slice(1)), revokedAt.getTime()])),
+    contracts: revokedOf("c", revoked),
+    accounts: revokedOf("a", revoked),
     opaqueUntil: opaque?.until?.getTime() ?? 0,
   };
   Object.assign(heldBy(env, list.at), { list, loadedAt: list.at });
   await env.TOKENS.put(KEY, write(list));
 }
 
-const write = ({ sessions, contracts, ...rest }: RevocationList): string =>
-  JSON.stringify({ ...rest, sessions: Object.fromEntries(sessions), contracts: Object.fromEntries(contracts) });
+/** Subjects are a letter for their kind and a number. */
+const revokedOf = (kind: "a" | "c", rows: readonly { subject: string; revokedAt: Date }[]) =>
+  new Map(
+    rows
+      .filter(({ subject }) => subject.startsWith(kind))
+      .map(({ subject, revokedAt }) => [Number(subject.slice(1)), revokedAt.getTime()]),
+  );
+
+const write = ({ sessions, contracts, accounts, ...rest }: RevocationList): string =>
+  JSON.stringify({
+    ...rest,
+    sessions: Object.fromEntries(sessions),
+    contracts: Object.fromEntries(contracts),
+    accounts: Object.fromEntries(accounts),
+  });

@@ -98,15 +98,25 @@ export function revokeCamerasOfRights(db: Db, operator: string, uid: number, dev
   );
 }
 
+/** The same for tokens that were issued to these people, whatever contract they come from. */
+export function revokeCamerasOfAccounts(db: Db, operator: string, accountIds: readonly string[], at: Date) {
+  const people = sql`SELECT 'a' || n AS subject FROM accounts
+    WHERE operator = ${operator} AND id IN (SELECT value FROM json_each(${JSON.stringify(accountIds)}))`;
+  return revokeSubjects(db, operator, at, people);
+}
+
 // By D1's clock if that is later: a token minted between the caller's look at its own clock and this commit, with the
 // rights of before, must not be younger than its revocation. And an earlier `at` never takes a later one back.
-function revoke(db: Db, operator: string, at: Date, contracts: SQL) {
+function revokeSubjects(db: Db, operator: string, at: Date, subjects: SQL) {
   return db
     .insert(cameraRevocations)
-    .select(sql`SELECT ${operator}, 'c' || uid, max(${at.getTime()}, CAST(unixepoch('subsec') * 1000 AS INTEGER))
-      FROM (${contracts}) WHERE true`)
+    .select(sql`SELECT ${operator}, subject, max(${at.getTime()}, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+      FROM (${subjects}) WHERE true`)
     .onConflictDoUpdate({
       target: [cameraRevocations.operator, cameraRevocations.subject],
       set: { revokedAt: sql`max(${cameraRevocations.revokedAt}, excluded.revoked_at)` },
     });
 }
+
+const revoke = (db: Db, operator: string, at: Date, contracts: SQL) =>
+  revokeSubjects(db, operator, at, sql`SELECT 'c' || uid AS subject FROM (${contracts})`);

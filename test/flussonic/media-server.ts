@@ -59,7 +59,7 @@ export const post = (body: unknown, worker?: Env) =>
 
 export async function anEndedSession(id: string, endedAt = new Date()): Promise<void> {
   await env.DB.prepare(
-    `INSERT INTO sessions (operator, id, account_id, token_hash, acr, created_at, last_seen_at, expires_at, ended_at)
+    `INSERT INTO sessions (operator, id, subject_id, token_hash, acr, created_at, last_seen_at, expires_at, ended_at)
      VALUES ('main', ?1, 'a', ?1, 'low', 0, 0, 9e12, ?2)`,
   )
     .bind(id, endedAt.getTime())

@@ -2,7 +2,12 @@ import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { banAccount, deleteAccount } from "#identity/accounts/accounts.ts";
+import { createDomain, deleteDomain } from "#identity/domains/domains.ts";
+import { endMember } from "#identity/domains/members.ts";
+import { insertMember } from "#identity/domains/queries.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
+import { database } from "#platform/db.ts";
+import { publishRevocations } from "#premises/revocations.ts";
 import { bySms, HASTY } from "../support/logins.ts";
 import { aClient, shield } from "../support/shield.ts";
 import { aHome, aPhone, aResident, call, envWith, mobile, outside } from "../support/world.ts";
@@ -70,6 +75,41 @@ test("signing out of the app through Shield ends that device's cameras and no ot
   await vi.waitFor(async () => expect(await played(camera.uuid, onLost)).toBe(403), { timeout: 5_000 });
   expect(await played(camera.uuid, onKept)).toBe(200);
 });
+
+test.each([
+  ["is taken out of a domain", (domain: string, account: string) => leave(domain, account)],
+  [
+    "loses a domain that is deleted",
+    (domain: string) => deleteDomain(env, "main", { id: domain, detach: true }, SYSTEM),
+  ],
+])("the camera tokens of somebody who %s end; what their contract gives comes with a new one", async (_, lose) => {
+  const phone = aPhone();
+  const { camera } = await aHome({ phones: [phone] });
+  const { token, account } = await aResident({ phone });
+  const stranger = await aResident();
+  const owner = await aResident();
+  const { id } = await createDomain(env, "main", { accountId: owner.account, name: "Дом", addressRef: null }, SYSTEM);
+  for (const member of [account, stranger.account])
+    await insertMember(database(env), {
+      ...{ operator: "main", domainId: id, accountId: member, role: "member", expiresAt: null },
+      ...{ invitedBy: null, joinedAt: new Date() },
+    });
+  const watch = async () =>
+    (await (await mobile("cctv/all", {}, { token })).json<{ data: [{ token: string }] }>()).data[0].token;
+  const before = await watch();
+  await leave(id, stranger.account);
+  await publishRevocations(env);
+  expect(await played(camera.uuid, before)).toBe(200);
+
+  await lose(id, account);
+  await vi.waitFor(async () => expect(await played(camera.uuid, before)).toBe(403), { timeout: 5_000 });
+  const after = await watch();
+  expect(after).not.toBe(before);
+  expect(await played(camera.uuid, after)).toBe(200);
+});
+
+const leave = (domainId: string, accountId: string) =>
+  endMember(env, "main", { domainId, accountId, own: "self", reason: "left" }, SYSTEM);
 
 test("a ban made in Shield keeps the app out, until it is over", async () => {
   const world = outside();

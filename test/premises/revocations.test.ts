@@ -27,7 +27,7 @@ const aDocument = (over: Partial<Record<keyof RevocationList, unknown>> = {}) =>
 
 async function anEndedSession(id: string, endedAt: Date, tokenHash = sha256(id)): Promise<void> {
   await env.DB.prepare(
-    `INSERT INTO sessions (operator, id, account_id, token_hash, acr, created_at, last_seen_at, expires_at, ended_at)
+    `INSERT INTO sessions (operator, id, subject_id, token_hash, acr, created_at, last_seen_at, expires_at, ended_at)
      VALUES ('main', ?, 'a', ?, 'low', 0, 0, 9e12, ?)`,
   )
     .bind(id, tokenHash, endedAt.getTime())
@@ -38,6 +38,7 @@ const list: RevocationList = {
   ...{ at: 1000, since: 100, opaqueUntil: 0 },
   sessions: new Map([["ended", 500]]),
   contracts: new Map([[501, 600]]),
+  accounts: new Map([[9, 700]]),
 };
 
 test.each([
@@ -46,6 +47,8 @@ test.each([
   ["in the millisecond its session ended", { session: "ended", contracts: [], issuedAt: 500 }, true],
   ["after its session ended, by an edge that had not heard", { session: "ended", contracts: [], issuedAt: 501 }, true],
   ["before one of its contracts lost a right", { session: "s", contracts: [1, 501], issuedAt: 600 }, true],
+  ["before its person lost a domain", { session: "s", account: 9, contracts: [1], issuedAt: 700 }, true],
+  ["after its person lost a domain", { session: "s", account: 9, contracts: [1], issuedAt: 701 }, false],
   ["after its contract lost a right", { session: "s", contracts: [1, 501], issuedAt: 601 }, false],
   ["at the time where the list begins", { session: "s", contracts: [1], issuedAt: 100 }, false],
   ["before the list begins", { session: "s", contracts: [], issuedAt: 99 }, true],

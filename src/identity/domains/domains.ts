@@ -2,6 +2,7 @@ import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
+import { announce } from "#platform/signals.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { controllersIn } from "./controller-queries.ts";
 import { detachStatements } from "./controllers-of-domain.ts";
@@ -97,7 +98,11 @@ export async function deleteDomain(
       ...emptyDomain(db, operator, id),
     ] as unknown as [Statement]);
     const [deleted] = results[detaching.length] as { id: string }[];
-    if (deleted) return members.map(({ member }) => member.accountId);
+    if (deleted) {
+      const accounts = members.map(({ member }) => member.accountId);
+      await announce(env, { type: "domain.lost", operator, accounts });
+      return accounts;
+    }
     if (!(await domainById(db, operator, id))) throw fail("domain_not_found");
     if (!detach) throw fail("domain_not_empty");
   }

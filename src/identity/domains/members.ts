@@ -1,6 +1,7 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database, type Statement } from "#platform/db.ts";
+import { announce } from "#platform/signals.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { type EndReason, endMembership } from "./membership.ts";
 import { changeMember, type deleteMember, memberOf, touchDomain, withdrawUncoveredInvitations } from "./queries.ts";
@@ -95,4 +96,5 @@ export async function endMember(
     ...endMembership(db, operator, { domainId, accountId, from }, reason, actor, now),
   ] as unknown as [ReturnType<typeof deleteMember>, ...Statement[]]);
   if (ended.length === 0) await explain(env, operator, { domainId, accountId }, member.role, now);
+  await announce(env, { type: "domain.lost", operator, accounts: [accountId] });
 }

@@ -1,5 +1,6 @@
 import type { Env } from "#env.ts";
 import { type Db, database, type Statement } from "#platform/db.ts";
+import { announce } from "#platform/signals.ts";
 import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
 import { deleteInvitationsBefore } from "./invitation-queries.ts";
 import {
@@ -68,6 +69,7 @@ export async function endExpiredMemberships(env: Env, now = new Date()): Promise
       ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
     ] as [ReturnType<typeof deleteMember>, ...Statement[]]);
     ended += rows.length;
+    if (rows.length > 0) await announce(env, { type: "domain.lost", operator, accounts: [member.accountId] });
   }
   return ended;
 }
