@@ -4,6 +4,7 @@ import { banAccount } from "#identity/accounts/accounts.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { openTokens } from "#identity/tokens/issue.ts";
 import { newId } from "#platform/crypto.ts";
+import { aKeyPair, aSerial, enrol } from "../support/controllers.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
 import { call, outside } from "../support/world.ts";
@@ -200,4 +201,46 @@ test("TOK-3 the metadata are where RFC 8414 looks for them, and name no keys", a
     token_endpoint: "https://api.example.net/shield/v1/oauth/token",
   });
   expect(below).not.toHaveProperty("jwks_uri");
+});
+
+test.each(["Ed25519", "P-256"] as const)(
+  "TOK-2 TOK-3 a controller gets tokens for an assertion signed with %s, once, and refreshes them",
+  async (curve) => {
+    const pair = await aKeyPair(curve);
+    const { device_id: id } = await (await enrol({ serial: aSerial(), public_key: pair.publicKey })).json<{
+      device_id: string;
+    }>();
+    const aud = "https://api.example.net/shield/v1/oauth/token";
+    const exp = Math.floor(Date.now() / 1000) + 50;
+    const assertion = await pair.sign({ iss: id, sub: id, aud, exp, jti: crypto.randomUUID() });
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion };
+    const answer = await shield("/oauth/token", { form });
+    const tokens = await answer.json<{ access_token: string; refresh_token: string }>();
+    expect([answer.status, tokens]).toMatchObject([200, { token_type: "Bearer", expires_in: 3600, scope: "device" }]);
+    expect((await shield(`/devices/${id}`, { token: tokens.access_token })).status).toBe(200);
+    expect((await shield("/me", { token: tokens.access_token })).status).toBe(401);
+    expect((await shield("/oauth/token", { form })).status).toBe(400);
+    const refreshed = await shield("/oauth/token", { form: refreshing(tokens.refresh_token, "") });
+    expect(refreshed.status).toBe(200);
+  },
+);
+
+test("TOK-3 an assertion through a client is taken for that client's operator, and its session is that client's", async () => {
+  const pair = await aKeyPair();
+  const { device_id: id } = await (await enrol({ serial: aSerial(), public_key: pair.publicKey })).json<{
+    device_id: string;
+  }>();
+  const aud = "https://api.example.net/shield/v1";
+  const shown = async (client_id: string) => {
+    const exp = Math.floor(Date.now() / 1000) + 50;
+    const assertion = await pair.sign({ iss: id, sub: id, aud, exp, jti: crypto.randomUUID() });
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion, client_id };
+    return shield("/oauth/token", { form });
+  };
+  expect((await shown((await aClient({ operator: "elsewhere" })).id)).status).toBe(400);
+  expect((await shown("cli_nobody")).status).toBe(401);
+  const client = (await aClient()).id;
+  const tokens = await (await shown(client)).json<{ refresh_token: string }>();
+  expect((await shield("/oauth/token", { form: refreshing(tokens.refresh_token, "") })).status).toBe(400);
+  expect((await shield("/oauth/token", { form: refreshing(tokens.refresh_token, client) })).status).toBe(200);
 });

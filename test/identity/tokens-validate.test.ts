@@ -102,7 +102,7 @@ test("TOK-1 a token is good for half a minute past its end, because clocks diffe
   await expect(validate(env, forged(token, { claims: { exp: now() - 20 } }), asked, () => {})).resolves.toBeDefined();
 });
 
-test("TOK-1 a token in the query or in the body counts for nothing", async () => {
+test("GW-13 TOK-1 a token in the query or in the body counts for nothing", async () => {
   const { token } = await aPerson();
   for (const path of [`/sessions?access_token=${token}`, `/sessions?token=${token}`]) {
     const answer = await shield(path);
