@@ -1,4 +1,5 @@
 import { env } from "cloudflare:test";
+import { ulid } from "ulid";
 import { expect, test, vi } from "vitest";
 import { app } from "#app.ts";
 import { isOwn } from "#identity/gateway/own-paths.ts";
@@ -109,6 +110,27 @@ test("GW-11 a managed call is answered by the surface behind, under the same req
   expect(mine.headers.get("x-request-id")).toMatch(ULID);
   const refused = await call(`${at}/domains`, { method: "POST", headers: bearer(token), body: "no json" });
   expect([refused.status, (await problemOf(refused)).code]).toEqual([415, "unsupported_media_type"]);
+});
+
+test("GW-11 every answer names its request, and only a service may name it itself", async () => {
+  const world = outside();
+  const { id, secret } = await aClient({ kind: "confidential", scopes: ["access"] });
+  const basic = { user: id, password: secret };
+  const granted = await shield("/oauth/token", { form: { grant_type: "client_credentials" }, basic });
+  const service = (await granted.json<{ access_token: string }>()).access_token;
+  const { token } = await aPerson();
+  const { at } = await aRoute({ knd: ["account", "service"] });
+  const own = ulid();
+  const ask = async (by: string, given: string) => {
+    const response = await call(`${at}/x`, { headers: { ...bearer(by), "x-request-id": given } });
+    const name = response.headers.get("x-request-id")!;
+    expect(name).toMatch(ULID);
+    expect(world.requests.at(-1)!.headers.get("x-request-id")).toBe(name);
+    return name;
+  };
+  expect(await ask(service, own)).toBe(own);
+  expect(await ask(service, "../../etc")).not.toBe("../../etc");
+  expect(await ask(token, own)).not.toBe(own);
 });
 
 test.each<[string, Record<string, string>, string, string]>([

@@ -3,7 +3,8 @@ import { ulid } from "ulid";
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { AppError } from "#platform/errors.ts";
-import { after, clientAddress } from "#platform/http.ts";
+import { type After, after, clientAddress } from "#platform/http.ts";
+import { logError } from "#platform/log.ts";
 import type { Subject } from "../tokens/subject.ts";
 import { stillAlive } from "../tokens/validate.ts";
 import type { ShieldEnv } from "../wire/context.ts";
@@ -118,13 +119,12 @@ function relay(
   const { client, ...socket } = joined(target);
   const token = bearerOf(c.req.header("authorization"));
   const { env } = c;
-  const later = after(c);
   if (caller && token) {
     watch(socket, async () => {
       const kinds = route.kinds as Subject["kind"][];
       await stillAlive(env, token, { kinds, readAt: connectedAt });
       await authorise(env, route, params, caller);
-      await stillRouted(env, route, later);
+      await stillRouted(env, route);
     });
   }
   const headers = new Headers({ "X-Request-Id": c.get("requestId") });
@@ -133,7 +133,9 @@ function relay(
   return new Response(null, { status: 101, webSocket: client, headers });
 }
 
-async function stillRouted(env: Env, { id, ver }: Route, later: ReturnType<typeof after>): Promise<void> {
+async function stillRouted(env: Env, { id, ver }: Route): Promise<void> {
+  // The answer has long left, and the open socket keeps the work alive.
+  const later: After = (work) => void work().catch((error: unknown) => logError("routes not read", error));
   const table = await routeTable(env, later, Date.now());
   const isThere = [...table.values()].flat().some((route) => route.id === id && route.ver === ver);
   if (!isThere) throw new AppError("forbidden", "The route has changed", { reason: "route_not_found", status: 403 });

@@ -1,5 +1,5 @@
-// The first segments of the product's own paths (README, "Where it answers"). No route may begin with one, so that nobody can
-// put a target in front of a surface of ours, and the gateway need not be asked about them.
+// The first segments of the product's own paths, those of surfaces to come among them (a test holds src/app.ts against them). No route
+// may begin with one, so that nobody can put a target in front of a surface of ours.
 const OWN = new Set([
   ...[
     "api",

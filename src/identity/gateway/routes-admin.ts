@@ -81,8 +81,7 @@ export async function createRoute(
   const db = database(env);
   const row = await savedInto(env, async (rows, stamp) => {
     refuseClash(fields, rows);
-    const known = rows.find((other) => other.operator === operator && sameTarget(other, fields));
-    const { keyKid, keyVersion } = known ?? newestKey(env, now);
+    const { keyKid, keyVersion } = keyFor(env, operator, fields, rows, now);
     const fresh: GatewayRoute = {
       ...{ operator, id: newId("rte"), ...fields, keyKid, keyVersion, createdAt: now, ver: 1 },
     };
@@ -115,8 +114,7 @@ export async function updateRoute(
       fields,
       rows.filter((other) => other.id !== id),
     );
-    const known = rows.find((other) => other.operator === operator && sameTarget(other, fields));
-    const { keyKid, keyVersion } = known ?? newestKey(env, now);
+    const { keyKid, keyVersion } = keyFor(env, operator, fields, rows, now);
     const changed = { ...before, ...fields, keyKid, keyVersion };
     const entry = {
       ...{ action: "gateway_route.updated", target: targetOf(before), reason },
@@ -246,6 +244,12 @@ const audienceOf = ({ provider }: Pick<GatewayRoute, "provider">) => {
 
 const sameTarget = (a: Pick<GatewayRoute, "provider">, b: Pick<GatewayRoute, "provider">): boolean =>
   audienceOf(a) === audienceOf(b);
+
+/** The key that the operator's routes to that target have, else a new one. */
+function keyFor(env: Env, operator: string, fields: RouteFields, rows: readonly GatewayRoute[], now: Date) {
+  const known = rows.find((row) => row.operator === operator && sameTarget(row, fields) && shownKey(env, row));
+  return known ?? newestKey(env, now);
+}
 
 function shownKey(env: Env, row: GatewayRoute): ShownKey | null {
   const audience = audienceOf(row);
