@@ -6,6 +6,7 @@ import { admins } from "./admins.ts";
 import { audit } from "./audit.ts";
 import { auth } from "./auth.ts";
 import { clients } from "./clients.ts";
+import { customerCodes } from "./customer-codes.ts";
 import { customers } from "./customers.ts";
 import { devices } from "./devices.ts";
 import { domains } from "./domains.ts";
@@ -28,6 +29,7 @@ for (const part of [
   clients,
   keys,
   customers,
+  customerCodes,
   domains,
   devices,
   messages,

@@ -72,6 +72,15 @@ test("OPS-6 a confidential client gets a secret once, which works until it is ro
   expect(JSON.stringify(rows.results)).not.toContain(next);
 });
 
+test("OPS-6 a client that is asked for twice under one key is made once, and shown its secret again", async () => {
+  const { cookie } = await anAdmin();
+  const json = { operator: "main", name: "Once", app_type: "bss", kind: "confidential" };
+  const make = async () => (await ops("/clients", { cookie, json, headers: { "idempotency-key": json.name } })).json();
+  const first = await make();
+  expect(first).toHaveProperty("client_secret");
+  expect(await make()).toEqual(first);
+});
+
 test.each([
   ["a public client has no secret", { kind: "public" }, 201],
   ["an unknown scope", { kind: "confidential", scopes: ["everything"] }, 422],
