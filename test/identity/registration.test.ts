@@ -2,6 +2,7 @@ import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { randomId } from "#platform/crypto.ts";
+import { countedEnv } from "../support/counted.ts";
 import { mails } from "../support/mail.ts";
 import { aClient, shield } from "../support/shield.ts";
 import { aPhone, envWith, outside } from "../support/world.ts";
@@ -73,7 +74,20 @@ test("SCN-1 ACC-3 an account is made: registered, refused with another login, ac
   }>();
   expect(account).toMatchObject({ id: row!.id, name: "Иван", status: "active" });
   expect(account.identifiers).toMatchObject([{ type: "phone", value: phone, verified_at: expect.any(String) }]);
-  expect(tokens.access_token).toEqual(expect.any(String));
+  expect((await shield("/me", { token: tokens.access_token })).status).toBe(200);
+
+  const asked = await shield("/auth/challenges", { json: { client_id: client, login: phone, purpose: "login" } });
+  const login = await asked.json<{ challenge_id: string }>();
+  const again = await vi.waitFor(
+    async () => {
+      const latest = await codeFor(phone);
+      expect(latest).not.toBe(code);
+      return latest;
+    },
+    { timeout: 5000 },
+  );
+  const json = { client_id: client, method: "sms", login: phone, challenge_id: login.challenge_id, code: again };
+  expect(await (await shield("/auth/login", { json })).json()).toMatchObject({ account: { id: row!.id } });
   expect(await eventsOf(row!.id)).toEqual([
     [1, "account.created"],
     [2, "account.activated"],
@@ -234,7 +248,7 @@ test("ACC-3 a hundred activations at once with the right code activate once", as
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
   const [row] = await statusOf(phone);
   expect(await eventsOf(row!.id)).toHaveLength(2);
-});
+}, 30_000);
 
 test("ACC-3 of a hundred wrong codes at once exactly five are looked at, and then the right one is too late", async () => {
   const { codeFor } = outside();
@@ -248,7 +262,7 @@ test("ACC-3 of a hundred wrong codes at once exactly five are looked at, and the
   expect(codes.filter(({ code }) => code === "code_invalid")).toHaveLength(5);
   expect(codes.filter(({ code }) => code === "code_exhausted")).toHaveLength(95);
   expect((await activateBy({ client_id: client, login: phone, challenge_id, code })).status).toBe(429);
-});
+}, 30_000);
 
 test("ACC-3 a new code is a new code, and does not forget the wrong ones before it", async () => {
   const { smsTo, codeFor } = outside();
@@ -372,4 +386,33 @@ test("TOK-10 a new password by code ends every session, and its owner is told", 
   expect((await shield("/me", { method: "PATCH", json, token: tokens.access_token })).status).toBe(401);
   expect((await passwordOf(account.id))!.phc).toMatch(/^\$scrypt\$/);
   await vi.waitFor(() => expect(world.smsTo(phone).at(-1)).toMatch(/^Пароль изменён/), { timeout: 5000 });
+});
+
+test("ACC-1 a registration that is repeated under its key registers and sends once", async () => {
+  const { smsTo, codeFor } = outside();
+  const client_id = (await aClient()).id;
+  const phone = aPhone();
+  const headers = { "idempotency-key": randomId() };
+  const ask = (login: string) => shield("/accounts", { json: { client_id, login }, headers });
+  const [first, second] = [await ask(phone), await ask(phone)];
+  expect([first.status, second.status]).toEqual([202, 202]);
+  expect(await second.json()).toEqual(await first.json());
+  await codeFor(phone);
+  expect(smsTo(phone)).toHaveLength(1);
+  expect((await ask(aPhone())).status).toBe(409);
+});
+
+test.each([
+  ["without a password", {}, "/accounts"],
+  ["with a password", { password: GOOD }, "/accounts"],
+  ["who forgot it", {}, "/accounts/password/forgot"],
+])("ACC-5 a login that has an account takes as many trips as one that has none: %s", async (_, fields, path) => {
+  const { phone, client } = await anActivated();
+  const tripsOf = async (login: string) => {
+    const counted = countedEnv();
+    const response = await shield(path, { json: { client_id: client, login, ...fields }, env: counted.env });
+    expect(response.status).toBe(202);
+    return counted.trips;
+  };
+  expect(await tripsOf(phone)).toEqual(await tripsOf(aPhone()));
 });

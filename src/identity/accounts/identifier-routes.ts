@@ -5,6 +5,7 @@ import { after } from "#platform/http.ts";
 import { targetOf } from "../login/targets.ts";
 import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
+import { idempotent } from "../wire/idempotency.ts";
 import { json } from "../wire/input.ts";
 import { ChallengeId, Code } from "./fields.ts";
 import { addIdentifier, removeIdentifier, verifyIdentifier } from "./identifiers.ts";
@@ -20,7 +21,9 @@ const owner = bearer({ fresh: true, firm: true });
 
 const Identifier = z.object({ type: z.enum(["phone", "email"]), value: z.string().min(1).max(254) });
 
-identifierRoutes.post("/me/identifiers", describe("Add a phone or e-mail"), owner, json(Identifier), async (c) => {
+const adding = [describe("Add a phone or e-mail"), owner, json(Identifier), idempotent] as const;
+
+identifierRoutes.post("/me/identifiers", ...adding, async (c) => {
   const requester = await callersRequester(c);
   const target = targetOf(requester.operator, c.req.valid("json"));
   return c.json(await addIdentifier(c.env, requester, { account: c.var.caller.id, target }), 202);

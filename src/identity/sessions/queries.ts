@@ -14,7 +14,10 @@ export function insertSession(db: Db, session: typeof sessions.$inferInsert) {
   return db.insert(sessions).values(session);
 }
 
-/** The session of a resident's app, with the account and the phone it belongs to, if all are alive. */
+/**
+ * The session of a resident's app, with the account and the phone it belongs to, if all are alive. Of several phones the one that was
+ * proven first: by it the contracts are known.
+ */
 export function liveSession(db: Db, operator: string, tokenHash: string, now: Date) {
   return db
     .select({
@@ -46,6 +49,7 @@ export function liveSession(db: Db, operator: string, tokenHash: string, now: Da
         eq(accounts.status, "active"),
       ),
     )
+    .orderBy(accountIdentifiers.verifiedAt)
     .get();
 }
 
