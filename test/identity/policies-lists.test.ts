@@ -4,10 +4,12 @@ import { type Signed, shield } from "../support/shield.ts";
 import {
   aHousehold,
   aRight,
+  aRule,
   aService,
   joins,
   may,
   publish,
+  rules,
   type Setting,
   settingOf,
   versionOf,
@@ -31,6 +33,17 @@ test("POL-1 a domain's rules are listed to who may share, a guest sees its own, 
   expect(await list(home.owner, `domain=${home.domain}&resource=door:*`)).toEqual([member.account]);
   expect(await list(guest, `subject=account:${guest.account}`)).toEqual([guest.account]);
   expect(await list(guest, `subject=account:${member.account}`)).toBe("validation_failed");
+});
+
+test("POL-1 an owner sees no rule of another household, not even one on what is its own now", async () => {
+  const [home, other] = [await aHousehold(), await aHousehold()];
+  await rules(aRule({ domainId: other.domain, resId: home.door }));
+  const seen = async (search: string) => {
+    const answer = await shield(`/policies?${search}`, { token: home.owner.token });
+    return (await answer.json<{ items?: unknown[]; code?: string }>()) as unknown;
+  };
+  expect(await seen(`domain=${other.domain}`)).toMatchObject({ code: "domain_not_found" });
+  expect(await seen(`resource=door:${home.door}`)).toEqual({ items: [], next_cursor: null });
 });
 
 test("POL-1 a list goes on where it stopped", async () => {
