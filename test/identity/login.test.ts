@@ -382,6 +382,22 @@ test("a new code takes the old one's place, and stands for the same challenge", 
   expect(used.status).toBe(401);
 });
 
+test("whoever was shut out since they asked gets no further code", async () => {
+  const world = outside();
+  const { account, client, phone } = await aMember();
+  const hasty = envWith(HASTY);
+  const { id } = await askCode(client, `+${phone}`, {}, { env: hasty });
+  await world.codeFor(phone);
+  await banAccount(env, "main", { id: account, reason: "test" }, SYSTEM);
+  const texts = world.smsTo(phone).length;
+  const again = await shield(`/auth/challenges/${id}/resend`, { json: { client_id: client }, env: hasty });
+  expect(again.status).toBe(202);
+  const next = await aMember();
+  await askCode(next.client, `+${next.phone}`);
+  await world.codeFor(next.phone);
+  expect(world.smsTo(phone).length).toBe(texts);
+});
+
 test("a right code is worth nothing for another login, at another client, or as another method", async () => {
   const world = outside();
   const { client, phone } = await aMember();

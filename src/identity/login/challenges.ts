@@ -5,11 +5,13 @@ import type { Operator } from "#operator/operators.ts";
 import { keyFor, newId, shortMac } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
+import { accountById } from "../accounts/queries.ts";
 import type { Client } from "../clients/tables.ts";
 import { budgetsOf, forgiveGuess, noteEntered, takeGuess, takeSend } from "../codes/budgets.ts";
 import type { CodePolicy } from "../codes/code-state.ts";
 import type { GuessVerdict } from "../codes/guess-rules.ts";
 import type { SendVerdict } from "../codes/send-rules.ts";
+import { isShutOut } from "./admission.ts";
 import { codesFor, policyOf } from "./proof.ts";
 import { insertChallenge, OPERATIONS, openChallengeRow, operationsChallenge, prolongChallenge } from "./queries.ts";
 import type { Challenge } from "./tables.ts";
@@ -83,20 +85,24 @@ export async function resendChallenge(
   now = new Date(),
 ): Promise<ChallengeAnswer> {
   const { client, operator } = requester;
-  const row = await openChallengeRow(database(env), operator.id, id, now);
+  const db = database(env);
+  const row = await openChallengeRow(db, operator.id, id, now);
   if (!row || row.clientId !== client.id) throw fail("code_invalid", { extra: { tries_left: 0 } });
   const target = { type: row.type, value: row.value, country: row.country };
   const policy = challengePolicy(env, client, target);
+  // Asked for a decoy too, so that the two cost the same.
+  const owner = await accountById(db, operator.id, row.accountId ?? "");
+  const isGone = row.accountId !== null && (!owner || owner.status === "deleted" || isShutOut(owner, now));
   const opening = {
     id,
     purpose: row.purpose,
     target,
     account: row.accountId,
-    deliver: isDecoy(row) ? "nothing" : "code",
+    deliver: isDecoy(row) || isGone ? "nothing" : "code",
     policy,
   } as const;
   const sent = await send(env, requester, opening, now, () =>
-    prolongChallenge(database(env), operator.id, id, new Date(now.getTime() + policy.lifeMs)),
+    prolongChallenge(db, operator.id, id, new Date(now.getTime() + policy.lifeMs)),
   );
   return answerOf(id, target, policy, sent, now);
 }

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, ne, or, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, ne, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { accountIdentifiers, accountPasswords, accounts } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
@@ -112,7 +112,7 @@ export function earlierSessions(
       ? and(isNull(sessions.installId), eq(sessions.ipPrefix, ipPrefix))
       : eq(sessions.installId, installId);
   return db
-    .select({ all: sql<number>`count(*)`, same: sql<number>`coalesce(sum(${or(isSame)}), 0)` })
+    .select({ all: sql<number>`count(*)`, same: sql<number>`coalesce(sum(${isSame}), 0)` })
     .from(sessions)
     .where(and(eq(sessions.operator, operator), eq(sessions.subjectId, subjectId), ne(sessions.id, id)))
     .get();
