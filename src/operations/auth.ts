@@ -1,7 +1,7 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, setCookie } from "hono/cookie";
 import * as z from "zod";
-import { bootstrap } from "#identity/admins/bootstrap.ts";
+import { bootstrap, demandBootstrap } from "#identity/admins/bootstrap.ts";
 import { setUp } from "#identity/admins/invitations.ts";
 import { endAdminSession, operatorsOf } from "#identity/admins/sessions.ts";
 import { enterCode, enterPassword, proveAgain } from "#identity/admins/sign-in.ts";
@@ -19,7 +19,13 @@ const Password = z.string().min(1).max(1024);
 const LoginName = z.string().trim().min(3).max(254);
 const Bootstrap = z.object({ bootstrap_secret: z.string().max(1024), login: LoginName, password: Password });
 
-auth.post("/bootstrap", json(Bootstrap), async (c) =>
+// Used up, it is not there at all, whatever is sent to it.
+const whileOpen: MiddlewareHandler<ShieldEnv> = async (c, next) => {
+  await demandBootstrap(c.env);
+  await next();
+};
+
+auth.post("/bootstrap", whileOpen, json(Bootstrap), async (c) =>
   c.json(await bootstrap(c.env, c.req.valid("json"), actorOf(c)), 201),
 );
 

@@ -194,6 +194,7 @@ test("OPS-7 the bootstrap secret makes the first superadmin, who then signs in, 
   expect(admin).toEqual({ id: expect.stringMatching(/^adm_/), login: name });
   expect(totp).toEqual({ secret: expect.any(String), otpauth_uri: expect.stringContaining("otpauth://totp/") });
   expect(await codeIn(await bootstrap({ login: "second-root" }))).toEqual([404, "route_not_found"]);
+  expect(await codeIn(await bootstrap({ login: "" }))).toEqual([404, "route_not_found"]);
   expect(await codeIn(await bootstrap({ login: "third", bootstrap_secret: "wrong" }))).toEqual([
     404,
     "route_not_found",

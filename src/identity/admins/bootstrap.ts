@@ -9,6 +9,13 @@ import { demandGuess, newPassword } from "./passwords.ts";
 import { insertFirstAdmin, replaceAdminTotp, superadmins } from "./queries.ts";
 import { loginOf } from "./sign-in.ts";
 
+/** Throws `route_not_found` once there is a superadmin, and where no secret is set. */
+export async function demandBootstrap(env: Env): Promise<string> {
+  const { BOOTSTRAP_TOKEN } = settings(env);
+  if (BOOTSTRAP_TOKEN === undefined || (await superadmins(database(env))).length > 0) throw fail("route_not_found");
+  return BOOTSTRAP_TOKEN;
+}
+
 /**
  * The first superadmin, by the secret BOOTSTRAP_TOKEN. Once there is one, and where there is no secret, nothing is here:
  * `route_not_found`. Of several calls at once one makes an administrator. Throws `invalid_credentials`, `password_too_weak`.
@@ -19,14 +26,12 @@ export async function bootstrap(
   actor: Actor,
   now = new Date(),
 ) {
-  const { BOOTSTRAP_TOKEN } = settings(env);
+  const secret = await demandBootstrap(env);
   const db = database(env);
-  const known = await superadmins(db);
-  if (BOOTSTRAP_TOKEN === undefined || known.length > 0) throw fail("route_not_found");
   const address = actor.ip ?? "0.0.0.0";
   await demandGuess(env, address, now);
   // Of their hashes, so that not even the length shows.
-  if (!sameText(sha256(given.bootstrap_secret), sha256(BOOTSTRAP_TOKEN))) throw fail("invalid_credentials");
+  if (!sameText(sha256(given.bootstrap_secret), sha256(secret))) throw fail("invalid_credentials");
   await forgiveGuess(env, address, now);
 
   const [id, login] = [newId("adm"), loginOf(given.login)];
