@@ -68,6 +68,20 @@ test("OPS-5 a row that was slipped in among sealed ones is found", async () => {
   expect((await verifyAudit(env, [operator])).ok).toBe(false);
 });
 
+test("OPS-5 a long audit is sealed and verified in pieces, and its end is as safe as its beginning", async () => {
+  const operator = await anOperator();
+  await env.DB.prepare(
+    `WITH RECURSIVE t (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE i < 2100)
+      INSERT INTO audit_log (operator, id, at, actor_kind, action, target_kind) SELECT ?, 'aud_' || i, i, 'admin', 'x', 'account' FROM t`,
+  )
+    .bind(operator)
+    .run();
+  expect(await verifyAudit(env, [operator])).toEqual({ ok: true, checked: 2100 });
+  const numbers = await numbersOf(operator);
+  await behindOurBack("UPDATE audit_log SET at = 0 WHERE operator = ?1 AND n = ?2", operator, numbers[2050]);
+  expect(await verifyAudit(env, [operator])).toMatchObject({ ok: false, first_bad: { to: numbers[2099] } });
+});
+
 test("OPS-5 many sealers at once make one chain", async () => {
   const operator = await anOperator();
   await history(operator, 4);
