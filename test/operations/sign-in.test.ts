@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { settings } from "#env.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { ADMIN_PASSWORD, anAdmin, codeOf, ops } from "../support/ops.ts";
-import { aPerson } from "../support/shield.ts";
+import { aPerson, shield } from "../support/shield.ts";
 import { envWith } from "../support/world.ts";
 
 const codeIn = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
@@ -164,6 +164,9 @@ test("OPS-1 a customer's token opens no route of Operations, and a cookie none o
   const { token } = await aPerson();
   const answer = await ops("/auth/me", { headers: { authorization: `Bearer ${token}` } });
   expect(await codeIn(answer)).toEqual([401, "token_missing"]);
+  const { cookie } = await anAdmin();
+  expect((await shield("/me", { headers: { cookie: `__Host-ops=${cookie}` } })).status).toBe(401);
+  expect((await shield("/me", { token: cookie })).status).toBe(401);
 });
 
 test("OPS-6 a page elsewhere cannot act with an administrator's cookie", async () => {
