@@ -150,7 +150,7 @@ test("GW-12 a route that was changed, switched off or deleted counts at the next
   );
   expect(moved).toMatchObject({ scopes: [], identity_key: { key: expect.any(String) } });
   expect(await status()).toBe(200);
-  expect(new URL(world.requests.at(-1)!.url).origin).toBe("https://b.example");
+  expect(new URL(world.asked.at(-1)!.url).origin).toBe("https://b.example");
   await updateRoute(env, "main", { id }, { enabled: false }, ADMIN);
   expect(await status()).toBe(404);
 

@@ -21,9 +21,9 @@ test("GW-2 method, query, body and headers reach the target as they were sent", 
   };
   for (const method of ["POST", "PUT", "PATCH", "DELETE"])
     await call(`${at}/x/y${query}`, { method, headers, body: "à body" });
-  expect(world.requests.map(({ method }) => method)).toEqual(["POST", "PUT", "PATCH", "DELETE"]);
+  expect(world.asked.map(({ method }) => method)).toEqual(["POST", "PUT", "PATCH", "DELETE"]);
   expect(bodies).toEqual(Array(4).fill("à body"));
-  for (const request of world.requests) {
+  for (const request of world.asked) {
     expect(request.url).toBe(`${TARGET}/x/y${query}`);
     expect(Object.fromEntries(request.headers)).toMatchObject(headers);
     expect(request.redirect).toBe("manual");
@@ -44,7 +44,7 @@ test("GW-2 what concerns only two neighbours stays between them, in both directi
   );
   const { at } = await open();
   const response = await call(`${at}/x`, { headers: { ...hop, "x-kept": "1" } });
-  for (const headers of [world.requests[0]!.headers, response.headers]) {
+  for (const headers of [world.asked[0]!.headers, response.headers]) {
     const names = [...headers.keys()];
     expect(names).toContain("x-kept");
     for (const name of [...Object.keys(hop), "proxy-authenticate"]) expect(names).not.toContain(name);
@@ -118,12 +118,12 @@ test("GW-9 the answer is handed on unchanged, but for what a target must not say
   const response = await call(`${at}/x`, { headers: { cookie: "a=1; __Host-ops=secret; b=2" } });
   expect([response.status, await response.text()]).toEqual([409, "own words"]);
   const { "x-request-id": requestId, ...headers } = Object.fromEntries(response.headers);
-  expect(requestId).toBe(world.requests[0]!.headers.get("x-request-id"));
+  expect(requestId).toBe(world.asked[0]!.headers.get("x-request-id"));
   expect(headers).toEqual({
     ...{ "content-type": "text/x-own", etag: '"1"', "cache-control": "max-age=9", "x-own": "1" },
     "set-cookie": "a=1; Path=/",
   });
-  expect(world.requests[0]!.headers.get("cookie")).toBe("a=1; b=2");
+  expect(world.asked[0]!.headers.get("cookie")).toBe("a=1; b=2");
 });
 
 test("GW-9 a redirect is the client's to follow", async () => {
@@ -132,7 +132,7 @@ test("GW-9 a redirect is the client's to follow", async () => {
   const { at } = await open();
   const response = await call(`${at}/x`);
   expect([response.status, response.headers.get("location")]).toEqual([302, location]);
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("GW-10 a target that is too slow is 504, and is not asked again", async () => {
@@ -144,7 +144,7 @@ test("GW-10 a target that is too slow is 504, and is not asked again", async () 
     expect.objectContaining({ code: "upstream_timeout" }),
   ]);
   expect(response.headers.get("x-request-id")).toBeTruthy();
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test.each([
@@ -162,7 +162,7 @@ test.each([
   const response = await call(`${at}/x`, { method, ...(body !== undefined && { body }) });
   expect(response.status).toBe(502);
   expect(await response.text()).not.toContain("10.0.0.7");
-  expect(world.requests).toHaveLength(tries);
+  expect(world.asked).toHaveLength(tries);
 });
 
 test("GW-10 a connection that fails once is not noticed", async () => {
@@ -186,7 +186,7 @@ test.each([500, 501, 502, 503, 504, 599])("GW-8 GW-10 what a target says with it
   const text = await response.text();
   expect(JSON.parse(text)).toMatchObject({ code: "upstream_unavailable", num: 9010, retry_after: 7 });
   expect(text + JSON.stringify([...response.headers])).not.toContain("Secret");
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("a bound Worker is asked through its binding, under the path that the client asked for", async () => {
@@ -208,7 +208,7 @@ test("a bound Worker is asked through its binding, under the path that the clien
     "x",
   ]);
   expect((await call(`${at}/a/b`)).status).toBe(502);
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });
 
 test.each([
@@ -220,12 +220,12 @@ test.each([
   const world = outside();
   const { at } = await open(fields);
   expect((await call(at + tail)).status).toBe(200);
-  expect(new URL(world.requests[0]!.url).pathname).toBe(path(at));
+  expect(new URL(world.asked[0]!.url).pathname).toBe(path(at));
 });
 
 test("a target that is allowed no longer is not asked", async () => {
   const world = outside();
   const { at } = await open();
   expect((await call(`${at}/x`, {}, envWith({ GATEWAY_HOSTS: "other.example" }))).status).toBe(502);
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });

@@ -21,7 +21,7 @@ async function forwarded(fields: Record<string, unknown> = {}, init: RequestInit
     headers: { authorization: `Bearer ${person.token}`, ...init.headers },
   });
   expect(response.status).toBe(200);
-  const [request] = world.requests;
+  const [request] = world.asked;
   const { kid, key } = route.identity_key ?? { kid: "none", key: "" };
   const trusted = { issuer: ISSUER, audience: new URL(target).origin, keys: new Map([[kid, key]]) };
   return { ...person, route, request: request!, requestId: response.headers.get("x-request-id"), trusted };
@@ -47,7 +47,7 @@ test("GW-5 of a checked resource the target is told the domain", async () => {
   const { door, domain } = await aDoorFor(account);
   const { at } = await aRoute({ policy: { action: "open", resource: "door:{params.id}" }, below: "/{id}" });
   await call(`${at}/${door}`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
-  expect(decodeJwt(world.requests[0]!.headers.get("x-shield-identity")!)).toMatchObject({ dom: domain });
+  expect(decodeJwt(world.asked[0]!.headers.get("x-shield-identity")!)).toMatchObject({ dom: domain });
 });
 
 test.each([

@@ -34,7 +34,7 @@ test("GW-1 a path is one route's, another is nobody's, and another method is ref
   const wrong = await call(`${at}/things/7`, { method: "DELETE" });
   expect(wrong.headers.get("allow")).toBe("GET, HEAD, PUT");
   expect([wrong.status, (await problemOf(wrong)).code]).toEqual([405, "method_not_allowed"]);
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test.each(["/x%2f7", "//7", "/%252e%252e/7", "/a;b", "/..%5c7"])(
@@ -43,7 +43,7 @@ test.each(["/x%2f7", "//7", "/%252e%252e/7", "/a;b", "/..%5c7"])(
     const world = outside();
     const { at } = await aRoute({ auth: "none" });
     expect((await call(at + tail)).status).toBe(404);
-    expect(world.requests).toHaveLength(0);
+    expect(world.asked).toHaveLength(0);
   },
 );
 
@@ -86,7 +86,7 @@ test("GW-3 management without a token is refused before anything is asked, ours 
     expect(response.headers.get("www-authenticate")).toBe("Bearer");
     expect([response.status, (await problemOf(response)).code]).toEqual([401, "token_missing"]);
   }
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });
 
 test("GW-3 creating an account takes no token, through a route of the operator's own as well", async () => {
@@ -125,7 +125,7 @@ test("GW-11 every answer names its request, and only a service may name it itsel
     const response = await call(`${at}/x`, { headers: { ...bearer(by), "x-request-id": given } });
     const name = response.headers.get("x-request-id")!;
     expect(name).toMatch(ULID);
-    expect(world.requests.at(-1)!.headers.get("x-request-id")).toBe(name);
+    expect(world.asked.at(-1)!.headers.get("x-request-id")).toBe(name);
     return name;
   };
   expect(await ask(service, own)).toBe(own);
@@ -146,7 +146,7 @@ test.each<[string, Record<string, string>, string, string]>([
   const withToken = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, v.replace("TOKEN", token)]));
   const response = await call(`${at}/x${query.replaceAll("TOKEN", token)}`, { headers: withToken });
   expect([response.status, (await problemOf(response)).code]).toEqual([401, code]);
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });
 
 test("GW-4 a token of a session that has ended, and one of another kind, are refused", async () => {
@@ -161,7 +161,7 @@ test("GW-4 a token of a session that has ended, and one of another kind, are ref
   await endSession(env, "main", { subject: account, id: tokens.session_id!, reason: "logout" }, SYSTEM);
   const ended = await call(`${at}/x`, { method: "POST", headers: bearer(token) });
   expect([ended.status, (await problemOf(ended)).code]).toEqual([401, "session_revoked"]);
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("GW-7 the right is asked at every request, and without it the target is not called", async () => {
@@ -177,7 +177,7 @@ test("GW-7 the right is asked at every request, and without it the target is not
   await withdraw();
   const denied = await open(door);
   expect([denied.status, (await problemOf(denied)).code]).toEqual([403, "access_denied"]);
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("GW-7 a scope that the token lacks stops the call", async () => {
@@ -186,7 +186,7 @@ test("GW-7 a scope that the token lacks stops the call", async () => {
   const { at } = await aRoute({ scopes: ["account", "doors"] });
   const response = await call(`${at}/x`, { headers: bearer(token) });
   expect([response.status, (await problemOf(response)).code]).toEqual([403, "insufficient_scope"]);
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });
 
 test("GW-7 while rights or sessions cannot be read, nothing passes", async () => {
@@ -210,7 +210,7 @@ test("GW-7 while rights or sessions cannot be read, nothing passes", async () =>
     const response = await ask(method);
     expect([response.status, (await problemOf(response)).code]).toEqual([503, "maintenance"]);
   }
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("a route of one operator takes no token of another, and one for everybody does", async () => {
@@ -229,7 +229,7 @@ test("where a token is optional nobody may pass, but not with a bad token", asyn
   expect((await call(`${at}/x`)).status).toBe(200);
   expect((await call(`${at}/x`, { headers: bearer("a.b.c") })).status).toBe(401);
   expect((await call(`${at}/x`, { headers: bearer(token) })).status).toBe(200);
-  expect(world.requests.map((request) => request.headers.get("x-shield-subject"))).toEqual([null, account]);
+  expect(world.asked.map((request) => request.headers.get("x-shield-subject"))).toEqual([null, account]);
 });
 
 test("GW-14 reads are answered from the edge, changes from the truth, unless the route says otherwise", async () => {

@@ -29,7 +29,7 @@ async function connected(at: string, token: string | undefined, path = "/live"):
     },
   });
   expect([response.status, response.headers.get("sec-websocket-protocol")]).toEqual([101, "v2"]);
-  expect(world.requests[0]!.headers.get("upgrade")).toBe("websocket");
+  expect(world.asked[0]!.headers.get("upgrade")).toBe("websocket");
   const client = response.webSocket!;
   const talk: Conversation = { client, target, heard: { client: [], target: [] }, closed: { client: [], target: [] } };
   for (const side of ["client", "target"] as const) {
@@ -65,7 +65,7 @@ test("GW-15 a socket is checked as every request is", async () => {
   expect((await call(`${at}/live`, { headers: upgrade })).status).toBe(401);
   expect((await call(`${at}/live`, { headers: { ...upgrade, authorization: `Bearer ${token}` } })).status).toBe(403);
   expect((await call(`${at}/live?access_token=${token}`, { headers: upgrade })).status).toBe(401);
-  expect(world.requests).toHaveLength(0);
+  expect(world.asked).toHaveLength(0);
 });
 
 test("GW-15 a target that does not want a socket says so itself", async () => {

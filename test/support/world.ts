@@ -127,6 +127,8 @@ export async function aHome({
 /** What the outside world was asked for. */
 export interface Outside {
   requests: Request[];
+  /** The same without Kannel, whom other tests' messages may still be on their way to. */
+  asked: Request[];
   /** Texts of SMS that reached Kannel for the phone, in order. */
   smsTo(phone: string): string[];
   /** The code in the latest SMS to the phone; waits for it. */
@@ -138,17 +140,22 @@ export function outside(
   answer: (request: Request) => Response | Promise<Response> = () => new Response("", { status: 200 }),
 ): Outside {
   const requests: Request[] = [];
+  const asked: Request[] = [];
   const sms: { to: string; text: string }[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
     requests.push(request);
-    if (!request.url.startsWith("http://kannel.test")) return answer(request);
+    if (!request.url.startsWith("http://kannel.test")) {
+      asked.push(request);
+      return answer(request);
+    }
     sms.push({ to: (request.headers.get("x-kannel-to") ?? "").replace("+", ""), text: await request.clone().text() });
     return new Response("0: Accepted for delivery", { status: 202 });
   });
   const smsTo = (phone: string) => sms.filter(({ to }) => to === phone).map(({ text }) => text);
   return {
     requests,
+    asked,
     smsTo,
     codeFor: (phone) =>
       vi.waitFor(() => /\d{4,6}$/.exec(smsTo(phone).at(-1) ?? "no sms")![0], { timeout: 5_000, interval: 10 }),
