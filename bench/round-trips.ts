@@ -62,6 +62,10 @@ async function shieldTrips(url: URL, kannel: Kannel, ask: Ask): Promise<void> {
   const routes = [
     { method: "GET", pattern: "/bench/edge/*", provider: target },
     { method: "GET", pattern: "/bench/strict/*", provider: target, class: "strict" },
+    {
+      ...{ method: "GET", pattern: "/bench/controllers/{id}", provider: target },
+      policy: { action: "control", resource: "controller:{params.id}" },
+    },
   ];
   for (const route of routes) {
     const made = await fetch(new URL("/ops/v1/gateway/routes", url), {
@@ -74,6 +78,7 @@ async function shieldTrips(url: URL, kannel: Kannel, ask: Ask): Promise<void> {
   await ask("gateway, edge, first of an isolate", "/bench/edge/1", { authorization });
   await ask("gateway, edge", "/bench/edge/1", { authorization });
   await ask("gateway, strict", "/bench/strict/1", { authorization });
+  await ask("gateway, edge, with a policy check", `/bench/controllers/${controllers[7]}`, { authorization });
   await ask("GET /me (edge, and the account)", shield("/me"), { authorization });
   await ask("GET /domains/{id} (edge, and the right)", shield(`/domains/${domain}`), { authorization });
 
@@ -82,10 +87,16 @@ async function shieldTrips(url: URL, kannel: Kannel, ask: Ask): Promise<void> {
     action: { name: "control" },
     resource: { type: "controller", id: controllers[7] },
   };
-  await ask("policy check", shield("/access/v1/evaluation"), { body: evaluation, authorization: basic });
+  await ask("access/v1/evaluation: the client, and one check", shield("/access/v1/evaluation"), {
+    body: evaluation,
+    authorization: basic,
+  });
   const evaluations = Array.from({ length: 20 }, (_, n) => ({ resource: { type: "controller", id: controllers[n] } }));
   const many = { subject: evaluation.subject, action: evaluation.action, evaluations };
-  await ask("policy check, twenty at once", shield("/access/v1/evaluations"), { body: many, authorization: basic });
+  await ask("access/v1/evaluations: the client, and twenty checks", shield("/access/v1/evaluations"), {
+    body: many,
+    authorization: basic,
+  });
   await ask("introspection (strict)", shield("/oauth/introspect"), {
     body: new URLSearchParams({ token: owner.access }),
     authorization: basic,
