@@ -2,7 +2,7 @@ import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { setClaimCode } from "#identity/controllers/claims.ts";
 import { importControllers } from "#identity/controllers/import.ts";
-import { banController, deleteController, unbanController } from "#identity/controllers/states.ts";
+import { banController, deleteController, resetController, unbanController } from "#identity/controllers/states.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { sha256 } from "#platform/crypto.ts";
 import {
@@ -18,6 +18,7 @@ import {
   refusal,
   theController,
 } from "../support/controllers.ts";
+import { meanwhile } from "../support/meanwhile.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
 
 const self = (token: string, id: string) => shield(`/devices/${id}`, { token });
@@ -278,6 +279,26 @@ test("DEV-3 DEV-6 a deleted controller is gone, with its rights and its tokens",
     .bind(controller.id)
     .all();
   expect(left.results).toEqual([]);
+});
+
+test.each([
+  ["reset", resetController],
+  ["deletion", deleteController],
+] as const)("DEV-3 DEV-4 a %s of a controller that has just changed hands changes nothing", async (_, free) => {
+  const [household, next] = [await aHousehold(), await aPerson()];
+  const controller = await aController();
+  await claim(household, controller);
+  const before = await eventsOf(household.domain);
+  const moved = meanwhile(() =>
+    env.DB.prepare("UPDATE controllers SET owner_account_id = ? WHERE id = ?").bind(next.account, controller.id).run(),
+  );
+  await expect(free(moved, "main", { id: controller.id }, SYSTEM)).rejects.toMatchObject({
+    reason: "precondition_failed",
+  });
+  expect(await theController(controller.serial)).toMatchObject({ status: "claimed", domain_id: household.domain });
+  expect(await eventsOf(household.domain)).toEqual(before);
+  expect((await eventsOf(controller.id)).at(-1)).toMatchObject({ type: "device.claimed" });
+  expect((await self(controller.token, controller.id)).status).toBe(200);
 });
 
 test("DEV-3 a ban ends a controller's tokens and is lifted to what it was, and a reset does not lift it", async () => {

@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { hasRoomForController } from "../domains/controller-queries.ts";
 import { updateController } from "./queries.ts";
@@ -26,8 +26,8 @@ export function giveTryBack(db: Db, operator: string, serial: string) {
 }
 
 /** A new code has its own tries. */
-export function deleteTries(db: Db, operator: string, serial: string) {
-  return db.delete(claimTries).where(and(eq(claimTries.operator, operator), eq(claimTries.serial, serial)));
+export function deleteTries(db: Db, operator: string, serial: string, onlyIf?: SQL) {
+  return db.delete(claimTries).where(and(eq(claimTries.operator, operator), eq(claimTries.serial, serial), onlyIf));
 }
 
 /** Tries at serials that nobody has. Those of a controller count until its code is replaced. */

@@ -27,30 +27,32 @@ const freed = {
   ...{ name: null, room: null, epoch: nextEpoch },
 };
 
-/** As it left the factory, but for its claim code, which is used. In no domain, and of the owner that was looked at. */
-export function resetTo(db: Db, operator: string, { id, ownerAccountId }: Pick<Controller, "id" | "ownerAccountId">) {
+type Seen = Pick<Controller, "id" | "ownerAccountId" | "domainId">;
+
+/** It still is where, and whose, it was when it was looked at. */
+const isAsSeen = ({ ownerAccountId, domainId }: Seen): SQL =>
+  sql`(${controllers.ownerAccountId} IS ${ownerAccountId} AND ${controllers.domainId} IS ${domainId})`;
+
+/** As it left the factory, but for its claim code, which is used. */
+export function resetTo(db: Db, operator: string, seen: Seen) {
   return updateController(
     db,
     operator,
-    id,
+    seen.id,
     { ...freed, status: "factory" },
     inArray(controllers.status, ["factory", "enrolled", "claimed"]),
-    isNull(controllers.domainId),
-    sql`${controllers.ownerAccountId} IS ${ownerAccountId}`,
+    isAsSeen(seen),
   );
 }
 
 /** Gone for good: the row keeps its serial, so that it cannot come back as another's. */
-export function deleted(db: Db, operator: string, { id, ownerAccountId }: Pick<Controller, "id" | "ownerAccountId">) {
-  return updateController(
-    db,
-    operator,
-    id,
-    { ...freed, status: "deleted" },
-    isNull(controllers.domainId),
-    sql`${controllers.ownerAccountId} IS ${ownerAccountId}`,
-  );
+export function deleted(db: Db, operator: string, seen: Seen) {
+  return updateController(db, operator, seen.id, { ...freed, status: "deleted" }, isAsSeen(seen));
 }
+
+/** The controller has been reset or deleted: it is not enrolled (any more). */
+export const isFreed = (operator: string, id: string): SQL =>
+  sql`EXISTS (SELECT 1 FROM controllers f WHERE f.operator = ${operator} AND f.id = ${id} AND f.enrolled_at IS NULL)`;
 
 /** Of a controller that is not enrolled (any more). What the factory wants to see at the next enrolment stays good. */
 export function revokeCredentials(db: Db, operator: string, deviceId: string, now: Date) {
@@ -58,11 +60,7 @@ export function revokeCredentials(db: Db, operator: string, deviceId: string, no
     .update(controllerCredentials)
     .set({ revokedAt: now })
     .where(
-      and(
-        credentialIs(operator, deviceId),
-        ne(controllerCredentials.type, "enrolment"),
-        sql`EXISTS (SELECT 1 FROM controllers c WHERE c.operator = ${operator} AND c.id = ${deviceId} AND c.enrolled_at IS NULL)`,
-      ),
+      and(credentialIs(operator, deviceId), ne(controllerCredentials.type, "enrolment"), isFreed(operator, deviceId)),
     );
 }
 

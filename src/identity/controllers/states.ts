@@ -1,14 +1,14 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
-import { type Db, database, type Statement } from "#platform/db.ts";
-import { detachStatements } from "../domains/controllers-of-domain.ts";
+import { database } from "#platform/db.ts";
+import { detachedJournal, detachedRemains } from "../domains/controllers-of-domain.ts";
 import { type Actor, type Entry, journal } from "../journal/journal.ts";
 import type { EventType } from "../journal/queries.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
 import { deleteTries } from "./claim-queries.ts";
 import { controllerById } from "./queries.ts";
-import { banned, deleted, resetTo, revokeCredentials, unbanned } from "./state-queries.ts";
+import { banned, deleted, isFreed, resetTo, revokeCredentials, unbanned } from "./state-queries.ts";
 import type { Controller } from "./tables.ts";
 
 interface About {
@@ -101,18 +101,17 @@ async function free(
   now: Date,
 ): Promise<void> {
   const db = database(env);
-  const left = domainId ? detachStatements(db, operator, { domainId, deviceId: id }, actor, now) : [];
-  const batch: Statement[] = [
-    ...left,
+  const onlyIf = isFreed(operator, id);
+  const [freed, ...rest] = await db.batch([
     decide,
+    // Each of these writes a row where the one before did. The domain hears of it first: that is how it happened.
+    ...(domainId ? detachedJournal(db, operator, { domainId, deviceId: id }, actor, now) : []),
     ...journal(db, operator, actor, entry, now),
+    ...(domainId ? detachedRemains(db, operator, { domainId, deviceId: id }) : []),
     revokeCredentials(db, operator, id, now),
-    deleteTries(db, operator, serial),
-    endSessionsOf(db, operator, { subjectId: id, at: now, reason: "device freed" }),
-  ];
-  const results = await run(db, batch);
-  await forgetTokens(env, results.at(-1) as { tokenHash: string }[]);
-  if ((results[left.length] as unknown[]).length === 0) throw fail("precondition_failed");
+    deleteTries(db, operator, serial, onlyIf),
+    endSessionsOf(db, operator, { subjectId: id, at: now, reason: "device freed", onlyIf }),
+  ]);
+  await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
+  if (freed.length === 0) throw fail("precondition_failed");
 }
-
-const run = (db: Db, batch: Statement[]): Promise<unknown[]> => db.batch(batch as [Statement, ...Statement[]]);

@@ -50,14 +50,24 @@ export const attachStatements = (
     ...attachedStatements(db, operator, pair, actor, now),
   ] as const;
 
-/**
- * Takes a controller out of its domain, with every right on it and of it there; the first statement returns a row if it was in that
- * domain. For a detachment, and in the batch of a reset or a deletion.
- */
-export const detachStatements = (db: Db, operator: string, { domainId, deviceId }: Pair, actor: Actor, now: Date) =>
+/** Takes a controller out of its domain; the first statement returns a row if it was in that domain. */
+export const detachStatements = (db: Db, operator: string, pair: Pair, actor: Actor, now: Date) =>
   [
-    detachController(db, operator, domainId, deviceId),
-    ...journal(db, operator, actor, entryOf("domain.device_removed", { domainId, deviceId }), now),
+    detachController(db, operator, pair.domainId, pair.deviceId),
+    ...detachedJournal(db, operator, pair, actor, now),
+    ...detachedRemains(db, operator, pair),
+  ] as const;
+
+/**
+ * What stands directly behind a statement that took a controller out of its domain (a detachment, a reset, a deletion): writes it
+ * down where that changed a row.
+ */
+export const detachedJournal = (db: Db, operator: string, pair: Pair, actor: Actor, now: Date) =>
+  journal(db, operator, actor, entryOf("domain.device_removed", pair), now);
+
+/** What stands directly behind that: the domain's rights have a new version, without every right on the controller and of it. */
+export const detachedRemains = (db: Db, operator: string, { domainId, deviceId }: Pair) =>
+  [
     touchDomain(db, operator, domainId),
     deleteControllerPolicies(db, operator, domainId, deviceId),
     deleteControllerResources(db, operator, domainId, deviceId),

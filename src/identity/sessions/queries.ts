@@ -151,14 +151,18 @@ export interface Ending {
   subjectId: string;
   at: Date;
   reason: string;
+  /** Where this does not hold, nothing ends. */
+  onlyIf?: SQL;
 }
 
 /** Ends those living sessions of the subject that `which` picks. Returns the hashes of the tokens that died. */
-function endSessions(db: Db, operator: string, { subjectId, at, reason }: Ending, which: SQL) {
+function endSessions(db: Db, operator: string, { subjectId, at, reason, onlyIf }: Ending, which: SQL) {
   return db
     .update(sessions)
     .set({ endedAt: at, endReason: reason })
-    .where(and(eq(sessions.operator, operator), eq(sessions.subjectId, subjectId), isNull(sessions.endedAt), which))
+    .where(
+      and(eq(sessions.operator, operator), eq(sessions.subjectId, subjectId), isNull(sessions.endedAt), which, onlyIf),
+    )
     .returning({ id: sessions.id, tokenHash: sessions.tokenHash });
 }
 
