@@ -2,6 +2,7 @@ import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { operatorRow } from "./queries.ts";
+import type { OperatorRow } from "./tables.ts";
 
 /** What an operator decides for itself. An empty document is a sensible operator. */
 export const OperatorParams = z.looseObject({
@@ -31,7 +32,11 @@ export interface Operator {
 
 /** An operator of this deployment; undefined for one that is not. The deployment's own needs no row. */
 export async function operatorOf(env: Env, id: string): Promise<Operator | undefined> {
-  const row = await operatorRow(database(env), id);
+  return operatorFrom(env, id, await operatorRow(database(env), id));
+}
+
+/** The operator of that id, whose row was read already. */
+export function operatorFrom(env: Env, id: string, row: OperatorRow | null | undefined): Operator | undefined {
   if (row) return operatorView(row);
   const { OPERATOR, COUNTRY } = settings(env);
   if (id !== OPERATOR) return undefined;

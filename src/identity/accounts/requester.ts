@@ -1,9 +1,8 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { fail } from "#operator/error-catalogue.ts";
-import { operatorOf } from "#operator/operators.ts";
 import { clientAddress } from "#platform/http.ts";
-import { clientOf, publicClient } from "../clients/clients.ts";
+import { clientAndOperator } from "../clients/clients.ts";
 import type { Requester } from "../login/challenges.ts";
 import type { DeviceInfo } from "../sessions/tables.ts";
 import type { ShieldEnv } from "../wire/context.ts";
@@ -27,22 +26,22 @@ export async function publicRequester(
   clientId: string,
   install?: string | null,
 ): Promise<Requester> {
-  return requesterFor(c, await publicClient(c.env, clientId), install);
+  const known = await clientAndOperator(c.env, clientId);
+  if (known.client.kind !== "public") throw fail("invalid_client");
+  return requesterOf(c, known, install);
 }
 
 /** The client that the caller's token was made for. */
 export async function callersRequester(c: Context<ShieldEnv>): Promise<Requester> {
-  return requesterFor(c, await clientOf(c.env, c.var.caller.client));
+  return requesterOf(c, await clientAndOperator(c.env, c.var.caller.client));
 }
 
-async function requesterFor(
+function requesterOf(
   c: Context<ShieldEnv>,
-  client: Requester["client"],
+  { client, operator }: Pick<Requester, "client" | "operator">,
   install?: string | null,
-): Promise<Requester> {
+): Requester {
   c.set("client", client);
-  const operator = await operatorOf(c.env, client.operator);
-  if (!operator) throw fail("invalid_client");
   c.set("operatorLang", operator.lang);
   return { client, operator, address: clientAddress(c), install: install ?? undefined };
 }

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
+import { type Operator, operatorFrom } from "#operator/operators.ts";
 import { sameText, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { clientById } from "./queries.ts";
+import { clientAndOperatorById, clientById } from "./queries.ts";
 import type { Client } from "./tables.ts";
 
 /** The active client of that id; throws `invalid_client`. Whether it is who it says is another question: `confidentialClient`. */
@@ -11,6 +12,14 @@ export async function clientOf(env: Env, id: string | undefined): Promise<Client
   const [client] = id ? await clientById(database(env), id) : [];
   if (client?.status !== "active") throw fail("invalid_client");
   return client;
+}
+
+/** The active client of that id with its operator, in one trip; throws `invalid_client`. */
+export async function clientAndOperator(env: Env, id: string): Promise<{ client: Client; operator: Operator }> {
+  const found = await clientAndOperatorById(database(env), id);
+  const operator = found && operatorFrom(env, found.client.operator, found.operator);
+  if (found?.client.status !== "active" || !operator) throw fail("invalid_client");
+  return { client: found.client, operator };
 }
 
 /** A public client: one that names itself and has no secret. A confidential one must show its secret even here. */
