@@ -9,19 +9,19 @@ import { Page, query } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
 import { admin } from "./gate.ts";
+import { From, To } from "./moments.ts";
 
 /** Who did what to whom. Nothing here changes a row. */
 export const audit = new Hono<ShieldEnv>();
 
 const security = admin("security");
-const Moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 const Filter = Page.extend({
   operator: z.string().max(32).optional(),
   actor: z.string().max(100).optional(),
   target: z.string().max(100).optional(),
   action: z.string().max(100).optional(),
-  from: Moment.optional(),
-  to: Moment.optional(),
+  from: From.optional(),
+  to: To.optional(),
 });
 
 audit.get("/audit", security, query(Filter), async (c) => {

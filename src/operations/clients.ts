@@ -12,7 +12,7 @@ import {
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { idempotent } from "#identity/wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "#identity/wire/input.ts";
-import { admin, demandAt, demandMatch, Reason, scopeOf } from "./gate.ts";
+import { admin, demandAt, demandMatch, ownOperator, Reason, scopeOf } from "./gate.ts";
 
 /** The applications that call us. */
 export const clients = new Hono<ShieldEnv>();
@@ -43,8 +43,9 @@ const NewClient = z.object({
     .string()
     .regex(/^[A-Za-z0-9_.-]{3,64}$/)
     .optional(),
-  operator: z.string().min(1).max(32),
-  kind: z.enum(["public", "confidential"]),
+  operator: z.string().min(1).max(32).optional(),
+  kind: z.enum(["public", "confidential"]).default("confidential"),
+  app_type: fields.app_type.default("server"),
   source: fields.source.default("*"),
   first_party: fields.first_party.default(false),
   methods: fields.methods.default(["password", "sms", "code"]),
@@ -61,11 +62,12 @@ clients.get("/clients", admin("operator_admin"), query(Page.extend({ operator: z
 });
 
 clients.post("/clients", admin("operator_admin"), idempotent, json(NewClient), async (c) => {
-  const { operator, app_type, first_party, otp_length, login_on_activation, ...rest } = c.req.valid("json");
+  const { app_type, first_party, otp_length, login_on_activation, ...input } = c.req.valid("json");
+  const { operator = ownOperator(c, "operator_admin"), ...rest } = input;
   demandAt(c, "operator_admin", operator, "operator_not_found");
   const wire = { appType: app_type, firstParty: first_party, otpLength: otp_length };
-  const input = { ...rest, ...wire, loginOnActivation: login_on_activation };
-  const { client, secret } = await addClient(c.env, operator, input, actorOf(c));
+  const fields = { ...rest, ...wire, loginOnActivation: login_on_activation };
+  const { client, secret } = await addClient(c.env, operator, fields, actorOf(c));
   return c.json({ ...clientView(client), ...(secret !== undefined && { client_secret: secret }) }, 201);
 });
 

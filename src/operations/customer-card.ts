@@ -14,7 +14,7 @@ import { messageView } from "./messages-view.ts";
 
 /** Everything on one page that support needs, and nothing that opens anything. */
 export async function customerCard(env: Env, row: CustomerRow, now = new Date()) {
-  const { operator, id, patronymic, lang, note, twoStep, activatedAt, deletedAt, eraseAt, ver } = row;
+  const { operator, id, patronymic, lang, note, twoStep, activatedAt, deletedAt, eraseAt, ver: version } = row;
   const [{ password, ...counts }, totp] = await Promise.all([
     countsOf(database(env), operator, id, now),
     totpState(env, operator, id),
@@ -24,7 +24,7 @@ export async function customerCard(env: Env, row: CustomerRow, now = new Date())
     ...customerView(row),
     ...{ patronymic, lang, note, ban, two_step: twoStep, totp: totp === "confirmed" },
     ...{ password: password === null ? "none" : password ? "must_reset" : "set" },
-    ...{ activated_at: activatedAt, deleted_at: deletedAt, erase_at: eraseAt, counts, ver },
+    ...{ activated_at: activatedAt, deleted_at: deletedAt, erase_at: eraseAt, counts, version },
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { type Env, settings } from "#env.ts";
+import type { Env } from "#env.ts";
 import { createCustomer } from "#identity/accounts/customers.ts";
 import { Lang, PersonName } from "#identity/accounts/fields.ts";
 import { type SentCode, sendActivation, sendLoginCode } from "#identity/accounts/support-codes.ts";
@@ -12,7 +12,7 @@ import { operatorOf } from "#operator/operators.ts";
 import { AppError } from "#platform/errors.ts";
 import { customerCard } from "./customer-card.ts";
 import { findCustomer } from "./customer-search.ts";
-import { admin, demandAt, scopeOf } from "./gate.ts";
+import { admin, demandAt, ownOperator, scopeOf } from "./gate.ts";
 
 /** New customers, and codes for those who call support. No answer here holds a code. */
 export const customerCodes = new Hono<ShieldEnv>();
@@ -29,8 +29,7 @@ const NewCustomer = z.object({
 
 customerCodes.post("/customers", support, idempotent, json(NewCustomer), async (c) => {
   const { operator: named, send_activation: isToBeSent, ...given } = c.req.valid("json");
-  const [only, ...others] = scopeOf(c, "support");
-  const id = named ?? (only !== undefined && others.length === 0 ? only : settings(c.env).OPERATOR);
+  const id = named ?? ownOperator(c, "support");
   demandAt(c, "support", id, "operator_not_found");
   const operator = await demandOperator(c.env, id);
   const customer = await createCustomer(c.env, operator, given, actorOf(c));

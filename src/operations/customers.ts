@@ -12,18 +12,18 @@ import { deleteCustomer, endCustomerSessions, forcePasswordReset, unlockCustomer
 import { customerCard, RELATED, recordLook } from "./customer-card.ts";
 import { findCustomer, reveal, searchCustomers } from "./customer-search.ts";
 import { admin, demandAt, demandMatch, Reason, reasonIn, scopeOf } from "./gate.ts";
+import { From, Moment, To } from "./moments.ts";
 
 /** The operators' customers: found, looked at, helped, shut out. */
 export const customers = new Hono<ShieldEnv>();
 
 const support = admin("support");
-const Moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 const text = z.string().trim().min(1).max(254).optional();
 const Search = Page.extend({
   ...{ q: text, phone: text, email: text, id: text, serial: text, operator: text },
   status: z.enum(["inactive", "active", "banned", "deleted"]).optional(),
-  created_from: Moment.optional(),
-  created_to: Moment.optional(),
+  created_from: From.optional(),
+  created_to: To.optional(),
 });
 
 customers.get("/customers", admin("viewer"), query(Search), async (c) => {

@@ -6,11 +6,16 @@ import { controllerAmong, controllersWhere } from "./place-queries.ts";
 
 /** What is told of a controller; never a credential. */
 export function deviceView(controller: Controller) {
-  const { id, operator, serial, model, fw, name, room, status, ver } = controller;
+  const { id, operator, serial, model, fw, name, room, status } = controller;
   return {
     ...{ id, operator, serial, model, fw, name, room, status, domain_id: controller.domainId },
     ...{ owner_account_id: controller.ownerAccountId, ban_reason: controller.banReason },
-    ...{ created_at: controller.createdAt, claimed_at: controller.claimedAt, last_seen_at: controller.lastSeenAt, ver },
+    ...{
+      created_at: controller.createdAt,
+      claimed_at: controller.claimedAt,
+      last_seen_at: controller.lastSeenAt,
+      version: controller.ver,
+    },
   };
 }
 

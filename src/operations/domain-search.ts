@@ -6,10 +6,15 @@ import { domainAmong, domainsWhere } from "./place-queries.ts";
 
 /** What is told of a domain. */
 export function domainView(domain: Domain) {
-  const { id, operator, name, status, ver } = domain;
+  const { id, operator, name, status } = domain;
   return {
     ...{ id, operator, name, address_ref: domain.addressRef, status, offered_to: domain.nextOwnerId },
-    ...{ policy_version: domain.policyVersion, created_by: domain.createdBy, created_at: domain.createdAt, ver },
+    ...{
+      policy_version: domain.policyVersion,
+      created_by: domain.createdBy,
+      created_at: domain.createdAt,
+      version: domain.ver,
+    },
   };
 }
 

@@ -52,6 +52,12 @@ export function scopeOf(c: Context<ShieldEnv>, role: Role, wanted?: string): str
   return [wanted];
 }
 
+/** Whose a new thing is where the request does not say: the only operator that the administrator has, else the deployment's own. */
+export function ownOperator(c: Context<ShieldEnv>, role: Role): string {
+  const [only, ...others] = scopeOf(c, role);
+  return only !== undefined && others.length === 0 ? only : settings(c.env).OPERATOR;
+}
+
 /**
  * The administrator may do what the role allows at that operator. Throws `missing`, as if the thing were not there, where they
  * may not even look; `role_insufficient` where they may only look.

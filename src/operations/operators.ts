@@ -3,7 +3,7 @@ import { operatorsOf } from "#identity/admins/sessions.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { check, json } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
-import { operatorOf } from "#operator/operators.ts";
+import { type Operator, operatorOf } from "#operator/operators.ts";
 import { admin, demandAt, demandEverywhere, demandMatch } from "./gate.ts";
 import { addOperator, listOperators, OperatorId, OperatorInput, replaceOperator } from "./operator-directory.ts";
 
@@ -11,7 +11,10 @@ import { addOperator, listOperators, OperatorId, OperatorInput, replaceOperator 
 export const operators = new Hono<ShieldEnv>();
 
 operators.get("/operators", admin("viewer"), async (c) =>
-  c.json({ items: await listOperators(c.env, operatorsOf(c.var.admin, "viewer")), next_cursor: null }),
+  c.json({
+    items: (await listOperators(c.env, operatorsOf(c.var.admin, "viewer"))).map(operatorJson),
+    next_cursor: null,
+  }),
 );
 
 operators.get("/operators/:id", admin("viewer"), async (c) => {
@@ -20,7 +23,7 @@ operators.get("/operators/:id", admin("viewer"), async (c) => {
   const operator = await operatorOf(c.env, id);
   if (!operator) throw fail("operator_not_found");
   c.header("ETag", `"${operator.ver}"`);
-  return c.json(operator);
+  return c.json(operatorJson(operator));
 });
 
 operators.put("/operators/:id", admin("operator_admin"), json(OperatorInput), async (c) => {
@@ -33,5 +36,7 @@ operators.put("/operators/:id", admin("operator_admin"), json(OperatorInput), as
   const made = known && known.ver > 0 ? undefined : await addOperator(c.env, id, input, actorOf(c));
   const operator = made ?? (await replaceOperator(c.env, id, input, demandMatch(c), actorOf(c)));
   c.header("ETag", `"${operator.ver}"`);
-  return c.json(operator, made ? 201 : 200);
+  return c.json(operatorJson(operator), made ? 201 : 200);
 });
+
+const operatorJson = ({ ver: version, ...operator }: Operator) => ({ ...operator, version });

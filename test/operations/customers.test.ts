@@ -55,6 +55,12 @@ test("OPS-2 customers are found by name, phone, address, id and controller, with
   expect((await search(who, { q: `${surname} ${"ы".repeat(60)}` })).items).toEqual([]);
   expect((await search(who, { id: person.account, status: "banned" })).items).toEqual([]);
   expect((await search(who, { id: person.account, created_from: "2100-01-01T00:00:00Z" })).items).toEqual([]);
+  const today = new Date().toISOString().slice(0, 10);
+  const found = async (dates: Record<string, string>) =>
+    (await search(who, { id: person.account, ...dates })).items.length;
+  expect(
+    await Promise.all([{ created_from: today, created_to: today }, { created_from: "2100-01-01" }].map(found)),
+  ).toEqual([1, 0]);
 });
 
 test("OPS-2 an address is found by its beginning", async () => {

@@ -19,7 +19,7 @@ test("OPS-6 an operator is created by a superadmin, and replaced on the version 
   const put = (json: object, headers = {}) => ops(`/operators/${id}`, { cookie, method: "PUT", json, headers });
   expect((await put(DOCUMENT)).status).toBe(201);
   const read = await ops(`/operators/${id}`, { cookie });
-  expect(await read.json()).toMatchObject({ id, ...DOCUMENT, ver: 1 });
+  expect(await read.json()).toMatchObject({ id, ...DOCUMENT, version: 1 });
   expect(await codeIn(await put(DOCUMENT))).toEqual([428, "precondition_required"]);
   const etag = read.headers.get("etag")!;
   const changed = await put({ ...DOCUMENT, name: "Kvant-2" }, { "if-match": etag });
@@ -70,6 +70,14 @@ test("OPS-6 a confidential client gets a secret once, which works until it is ro
     ...["client.created", "client.secret_rotated", "client.updated", "client.disabled"],
   ]);
   expect(JSON.stringify(rows.results)).not.toContain(next);
+});
+
+test("OPS-6 a client of which only a name and scopes are said is a confidential one of the administrator's operator", async () => {
+  const operator = await anOperator();
+  const { cookie } = await anAdmin({ roles: [{ role: "operator_admin", operator }] });
+  const made = await ops("/clients", { cookie, json: { name: "BSS", scopes: ["introspect"] } });
+  expect(made.status).toBe(201);
+  expect(await made.json()).toMatchObject({ operator, kind: "confidential", client_secret: expect.any(String) });
 });
 
 test("OPS-6 a client that is asked for twice under one key is made once, and shown its secret again", async () => {

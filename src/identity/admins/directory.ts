@@ -22,7 +22,18 @@ import { loginOf } from "./sign-in.ts";
 /** What is told of an administrator. */
 export function adminView({ id, login, email, name, status, roles, createdAt, lastLoginAt, banReason, ver }: AdminRow) {
   const banned = status === "banned" ? { ban_reason: banReason } : {};
-  return { id, login, email, name, status, roles, created_at: createdAt, last_login_at: lastLoginAt, ...banned, ver };
+  return {
+    id,
+    login,
+    email,
+    name,
+    status,
+    roles,
+    created_at: createdAt,
+    last_login_at: lastLoginAt,
+    ...banned,
+    version: ver,
+  };
 }
 
 /** Whether somebody may look after these roles: as a superadmin of all the places where they hold. */

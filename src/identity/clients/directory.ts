@@ -29,7 +29,7 @@ export function clientView(client: Client) {
   return {
     ...{ id, operator, name, app_type: client.appType, source, kind, first_party: client.firstParty, methods, scopes },
     ...{ origins, aud, otp_length: client.otpLength, login_on_activation: client.loginOnActivation, status },
-    ...{ created_at: client.createdAt, ver },
+    ...{ created_at: client.createdAt, version: ver },
   };
 }
 
