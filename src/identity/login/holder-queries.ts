@@ -35,6 +35,7 @@ export function holderOf(db: Db, operator: string, which: Which) {
       phc: accountPasswords.phc,
       /** The password is not to open anything any more. */
       mustReset: accountPasswords.mustReset,
+      passwordAt: accountPasswords.changedAt,
       totpAt: totpSecrets.confirmedAt,
     })
     .from(accounts)

@@ -23,6 +23,20 @@ export function openMfaToken(db: Db, operator: string, hash: string, now: Date) 
     .get();
 }
 
+/** At whose client the first step was taken, whichever operator's; `preset` is one that needs no row of its own. */
+export function clientOfMfaToken(db: Db, hash: string, preset: string) {
+  return db
+    .select({ id: mfaTokens.clientId })
+    .from(mfaTokens)
+    .where(
+      and(
+        sql`${mfaTokens.operator} IN (SELECT operator FROM operators UNION SELECT ${preset})`,
+        eq(mfaTokens.hash, hash),
+      ),
+    )
+    .limit(1);
+}
+
 /** Counts a try before it is made. Nothing is returned where there are none left. */
 export function takeMfaTry(db: Db, operator: string, hash: string, most: number, now: Date) {
   return db

@@ -8,7 +8,7 @@ import type { ShieldEnv } from "../wire/context.ts";
 import { check, json, Login } from "../wire/input.ts";
 import { basicLogin } from "./basic-login.ts";
 import { resendChallenge } from "./challenges.ts";
-import { sendSecondStep, takeSecondStep } from "./second-step.ts";
+import { clientOfFirstStep, sendSecondStep, takeSecondStep } from "./second-step.ts";
 import { type Origin, signIn } from "./sign-in.ts";
 import { sendSignInCode } from "./sign-in-code.ts";
 import { targetOf } from "./targets.ts";
@@ -83,7 +83,7 @@ loginRoutes.post("/auth/login", describe("Sign in"), fromJsonOrBasic, async (c) 
 
 const SecondStep = z
   .object({
-    client_id: ClientId,
+    client_id: ClientId.nullish(),
     mfa_token: z.string().min(1).max(100),
     method: z.enum(SECOND_METHODS),
     code: Code.or(z.string().max(64)).nullish(),
@@ -98,7 +98,7 @@ const SecondStep = z
 
 loginRoutes.post("/auth/mfa", describe("Take the second step"), json(SecondStep), async (c) => {
   const { client_id, mfa_token, method, code, password, challenge_id, device } = c.req.valid("json");
-  const requester = await publicRequester(c, client_id, device?.id);
+  const requester = await publicRequester(c, client_id ?? (await clientOfFirstStep(c.env, mfa_token)), device?.id);
   const proof = {
     ...{ method, code: code ?? undefined, password: password ?? undefined },
     challengeId: challenge_id ?? undefined,
@@ -107,14 +107,15 @@ loginRoutes.post("/auth/mfa", describe("Take the second step"), json(SecondStep)
 });
 
 const SecondCode = z.object({
-  client_id: ClientId,
+  client_id: ClientId.nullish(),
   mfa_token: z.string().min(1).max(100),
   method: z.enum(["sms", "code"]).optional(),
 });
 
 loginRoutes.post("/auth/mfa/challenge", describe("Send the second step's code"), json(SecondCode), async (c) => {
   const { client_id, mfa_token, method } = c.req.valid("json");
-  return c.json(await sendSecondStep(c.env, await publicRequester(c, client_id), mfa_token, method), 202);
+  const requester = await publicRequester(c, client_id ?? (await clientOfFirstStep(c.env, mfa_token)));
+  return c.json(await sendSecondStep(c.env, requester, mfa_token, method), 202);
 });
 
 function originOf(c: Context<ShieldEnv>, device: z.output<typeof Device> | null | undefined): Origin {

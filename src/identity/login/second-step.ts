@@ -1,4 +1,4 @@
-import type { Env } from "#env.ts";
+import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
@@ -10,7 +10,7 @@ import { checkTotp } from "../totp/totp.ts";
 import { admit } from "./admission.ts";
 import { type ChallengeAnswer, openChallenge, type Requester, redeemChallenge } from "./challenges.ts";
 import { type Holder, holderOf } from "./holder-queries.ts";
-import { openMfaToken, takeMfaTry, useMfaToken } from "./mfa-queries.ts";
+import { clientOfMfaToken, openMfaToken, takeMfaTry, useMfaToken } from "./mfa-queries.ts";
 import { checkPassword, takeSecondStepTry } from "./password-login.ts";
 import { type Origin, openSessionFor, type SignedInAnswer } from "./sign-in.ts";
 import type { MfaToken } from "./tables.ts";
@@ -88,12 +88,26 @@ export async function sendSecondStep(
   return openChallenge(env, requester, opening, now);
 }
 
+/** Where the first step was taken, for whoever does not say so again with the second. Throws `mfa_token_invalid`. */
+export async function clientOfFirstStep(env: Env, token: string): Promise<string> {
+  const [client] = await clientOfMfaToken(database(env), sha256(token), settings(env).OPERATOR);
+  if (!client) throw fail("mfa_token_invalid");
+  return client.id;
+}
+
 async function firstStep(env: Env, { client, operator }: Requester, token: string, now: Date) {
   const db = database(env);
   const row = await openMfaToken(db, operator.id, sha256(token), now);
   const holder = row?.clientId === client.id ? await holderOf(db, operator.id, { account: row.subjectId }) : undefined;
-  if (!row || !holder || row.tries >= TRIES) throw fail("mfa_token_invalid");
+  if (!row || !holder || row.tries >= TRIES || isOutdated(env, row, holder)) throw fail("mfa_token_invalid");
   return { row, holder };
+}
+
+/** A password that was replaced, or is to be, since it was shown is worth nothing as a first step either. */
+function isOutdated(env: Env, { amr, expiresAt }: MfaToken, { passwordAt, mustReset }: Holder): boolean {
+  if (!amr.includes("pwd")) return false;
+  const takenAt = expiresAt.getTime() - settings(env).LIMITS.mfaSeconds * 1000;
+  return mustReset !== false || passwordAt === null || passwordAt.getTime() > takenAt;
 }
 
 function demandSecond(env: Env, requester: Requester, holder: Holder, { amr }: MfaToken, method: SecondMethod): void {
@@ -115,7 +129,8 @@ async function check(
   switch (method) {
     case "sms":
     case "code": {
-      const redeeming = { id: challengeId, code, purposes: ["mfa"] } as const;
+      // A code that was asked for at /auth/challenges proves the same phone or address.
+      const redeeming = { id: challengeId, code, purposes: ["mfa", "login"] } as const;
       const { accountId, type } = await redeemChallenge(env, requester, redeeming, later, now);
       const isTheirs = accountId === id && type === (method === "sms" ? "phone" : "email");
       if (!isTheirs) throw fail("code_invalid", { extra: { tries_left: 0 } });
