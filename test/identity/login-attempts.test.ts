@@ -8,8 +8,11 @@ import {
   noteSuccess,
   noteTry,
   pruneAttempts,
+  takeBack,
 } from "#identity/codes/attempt-rules.ts";
 import { randomId } from "#platform/crypto.ts";
+import { aMember, byPassword, GOOD, type Member } from "../support/logins.ts";
+import { aPhone, envWith } from "../support/world.ts";
 
 const limits = {
   ...settings(env).LIMITS,
@@ -87,4 +90,48 @@ test("fifty tries at once are no more than were allowed", async () => {
   expect(taken.filter(({ allowed }) => allowed)).toHaveLength(5);
   await attempts.unlock();
   expect(await attempts.take(HERE, limits)).toEqual({ allowed: true });
+});
+
+test("a try that was not made after all leaves nothing behind", () => {
+  let state = emptyAttempts();
+  for (let tries = 0; tries < 4; tries++) state = noteTry(state, HERE, limits, tries);
+  const paused = noteTry(state, HERE, limits, 9);
+  expect(mayTry(paused, HERE, limits, 10).allowed).toBe(false);
+  const back = takeBack(paused, HERE, limits, 9);
+  expect(exhaust(back, HERE, 10).tries).toBe(1);
+  expect([back.hour, back.failuresInARow]).toEqual([state.hour, 4]);
+  expect(takeBack(back, HERE, limits, 9)).toEqual(back);
+  expect(takeBack(noteTry(emptyAttempts(), HERE, limits, 1), HERE, limits, 1)).toMatchObject({
+    networks: {},
+    hour: [],
+  });
+});
+
+test("one address that tries one password at many logins is stopped, and takes no login's tries with it", async () => {
+  const strict = envWith({ LIMITS: JSON.stringify({ addressFailuresPerDay: 3 }) });
+  const [here, there] = ["2001:db8:5bad::1", "2001:db8:600d::1"];
+  const tryAt = (member: Member, address: string, password = GOOD) =>
+    byPassword(member, password, { headers: { "cf-connecting-ip": address }, env: strict });
+  const member = await aMember({ password: true });
+  const { client } = member;
+  for (let tries = 0; tries < 4; tries++) expect((await tryAt(member, here)).status).toBe(200);
+  for (let tries = 0; tries < 3; tries++)
+    expect((await tryAt({ ...member, client, phone: aPhone() }, here, "wrong")).status).toBe(401);
+  for (let tries = 0; tries < 6; tries++) {
+    const refused = await tryAt(member, here);
+    expect([refused.status, (await refused.json<{ code: string }>()).code]).toEqual([429, "rate_limited"]);
+  }
+  expect((await tryAt(member, there)).status).toBe(200);
+});
+
+test("a login that is paused costs its address no guesses", async () => {
+  const strict = envWith({ LIMITS: JSON.stringify({ addressFailuresPerDay: 4, passwordFailures: 3 }) });
+  const headers = { "cf-connecting-ip": "2001:db8:9a05::1" };
+  const [victim, other] = [await aMember({ password: true }), await aMember({ password: true })];
+  for (let tries = 0; tries < 3; tries++) await byPassword(victim, "wrong", { headers, env: strict });
+  for (let tries = 0; tries < 5; tries++) {
+    const locked = await byPassword(victim, "wrong", { headers, env: strict });
+    expect((await locked.json<{ code: string }>()).code).toBe("password_login_locked");
+  }
+  expect((await byPassword(other, GOOD, { headers, env: strict })).status).toBe(200);
 });

@@ -58,6 +58,22 @@ export function noteSuccess(state: AttemptState, network: string, at: number): A
   return { ...state, networks, hour: found < 0 ? state.hour : state.hour.toSpliced(found, 1), failuresInARow: 0 };
 }
 
+/** The try of that time was not made after all. It was counted, so it was allowed: there was no pause that it could cut short. */
+export function takeBack(state: AttemptState, network: string, limits: AttemptLimits, at: number): AttemptState {
+  const found = state.hour.lastIndexOf(at);
+  const counted = state.networks[network];
+  if (found < 0 || !counted) return state;
+  const { [network]: _, ...others } = state.networks;
+  const failures = counted.failures - 1;
+  const until = counted.at + pauseAfter(failures, limits);
+  return {
+    ...state,
+    networks: failures > 0 ? { ...others, [network]: { ...counted, failures, until } } : others,
+    hour: state.hour.toSpliced(found, 1),
+    failuresInARow: Math.max(0, state.failuresInARow - 1),
+  };
+}
+
 /** What remains to be remembered, and when to look again; undefined when the login can be forgotten. */
 export function pruneAttempts(state: AttemptState, now: number): { state: AttemptState; wakeAt: number } | undefined {
   const networks = Object.fromEntries(Object.entries(state.networks).filter(([, { at }]) => at > now - DAY));

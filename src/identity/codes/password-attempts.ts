@@ -9,6 +9,7 @@ import {
   noteSuccess,
   noteTry,
   pruneAttempts,
+  takeBack,
 } from "./attempt-rules.ts";
 
 /**
@@ -27,6 +28,11 @@ export class PasswordAttempts extends DurableObject<Env> {
   /** The try that was taken at that time was right. */
   succeeded(network: string, at: number): void {
     this.#write(noteSuccess(this.#read(), network, at), at);
+  }
+
+  /** The try that was taken at that time was not made: something else refused it. */
+  giveBack(network: string, limits: Limits, at: number): void {
+    this.#write(takeBack(this.#read(), network, limits, at), at);
   }
 
   /** There is a new password, or Operations lifts what was counted. */

@@ -4,14 +4,15 @@ import { keyFor, shortMac } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { hashPassword, needsRehash, verifyAgainstNothing, verifyPassword } from "#platform/passwords.ts";
 import { identifiersOf } from "../accounts/queries.ts";
-import { networkOf } from "../codes/budgets.ts";
+import { forgiveGuess, networkOf, takeGuess } from "../codes/budgets.ts";
 import { type Holder, holderOf, upgradePassword, type Which } from "./holder-queries.ts";
 
 /**
  * The account whose password it is. Whoever calls decides whether that account may do what it wants: it may be banned. Throws
- * `password_login_locked` with the seconds to wait, and `invalid_credentials` for an unknown login, a wrong password, none at
- * all and one that is to be replaced: the same answer after the same work, which is one count, one read and one hash. The
- * count comes first, so that a flood of guesses costs no hashes. `address` is the client's.
+ * `password_login_locked` with the seconds to wait, `rate_limited` where the address has guessed wrong too often, at whatever
+ * logins, and `invalid_credentials` for an unknown login, a wrong password, none at all and one that is to be replaced: the same
+ * answer after the same work, which is two counts at once, one read and one hash. The counts come first, so that a flood of
+ * guesses costs no hashes. `address` is the client's.
  */
 export async function checkPassword(
   env: Env,
@@ -22,8 +23,20 @@ export async function checkPassword(
 ): Promise<Holder> {
   const attempts = attemptsOf(env, operator, which);
   const network = networkOf(address);
-  const verdict = await attempts.take(network, settings(env).LIMITS, now.getTime());
-  if (!verdict.allowed) throw fail("password_login_locked", { retryAfter: verdict.retryAfter });
+  const at = now.getTime();
+  const [verdict, isTrusted] = await Promise.all([
+    attempts.take(network, settings(env).LIMITS, at),
+    takeGuess(env, address, now),
+  ]);
+  // What one of the two refuses was no guess for the other.
+  if (!verdict.allowed) {
+    if (isTrusted) await forgiveGuess(env, address, now);
+    throw fail("password_login_locked", { retryAfter: verdict.retryAfter });
+  }
+  if (!isTrusted) {
+    await attempts.giveBack(network, settings(env).LIMITS, at);
+    throw fail("rate_limited", { retryAfter: 3600 });
+  }
   const holder = await holderOf(database(env), operator, which);
   const { PEPPERS } = settings(env);
   const phc = holder?.phc ?? undefined;
@@ -31,7 +44,7 @@ export async function checkPassword(
     ? verifyAgainstNothing(password, PEPPERS)
     : verifyPassword(password, phc, PEPPERS));
   if (!holder || phc === undefined || !isRight || holder.mustReset) throw fail("invalid_credentials");
-  await attempts.succeeded(network, now.getTime());
+  await Promise.all([attempts.succeeded(network, at), forgiveGuess(env, address, now)]);
   if (needsRehash(phc, PEPPERS))
     await upgradePassword(database(env), operator, holder.id, phc, await hashPassword(password, PEPPERS));
   return holder;
