@@ -1,9 +1,11 @@
 import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
+import { setPassword } from "#identity/accounts/queries.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { renewRecoveryCodes } from "#identity/totp/recovery-codes.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
+import { database } from "#platform/db.ts";
 import {
   aMember,
   anOperator,
@@ -44,7 +46,7 @@ const second = ({ client }: Pick<Member, "client">, body: Record<string, unknown
 /** The authenticator of an account, set up a while ago: `code()` is one that was not used yet. */
 async function anAuthenticator(account: string, operator = "main") {
   const setUpAt = new Date(Date.now() - 3_600_000);
-  const { secret } = await newTotp(env, operator, account, "me", setUpAt);
+  const { secret } = await newTotp(env, operator, { ownerId: account, label: "me" }, SYSTEM, setUpAt);
   const key = fromBase32(secret);
   const code = codeAt(key, stepOf(setUpAt));
   const codes = await confirmTotp(env, operator, { ownerId: account, code, kind: "account" }, SYSTEM, setUpAt);
@@ -272,4 +274,33 @@ test("a challenge of the second step signs nobody in by itself", async () => {
   expect(await codeOf(logIn(body))).toBe("code_invalid");
   const { response } = await askCode(member.client, `+${member.phone}`);
   expect(await codeOf(response)).toBe("resend_too_soon");
+});
+
+test("TOK-15 the second step needs no more than the token, the method and the code", async () => {
+  const world = outside();
+  const member = await aMember({ operator: await anOperator({ two_step: true }), password: true });
+  const { mfa_token } = await half(byPassword(member));
+  const { id: challenge_id } = await askCode(member.client, `+${member.phone}`);
+  const code = await world.codeFor(member.phone);
+  const signed = await shield("/auth/mfa", { json: { mfa_token, method: "sms", challenge_id, code } });
+  expect(claimsOf(await signed.json())).toMatchObject({ sub: member.account, client_id: member.client });
+  const unknown = await shield("/auth/mfa", { json: { mfa_token: "x", method: "totp", code: "123456" } });
+  expect([unknown.status, await codeOf(unknown)]).toEqual([401, "mfa_token_invalid"]);
+});
+
+test("TOK-10 a password that was replaced since it was shown is no first step any more", async () => {
+  const member = await aMember({ password: true });
+  const { recovery } = await anAuthenticator(member.account);
+  const { mfa_token } = await half(byPassword(member));
+  await setPassword(database(env), "main", member.account, "$2$other", new Date(Date.now() + 1));
+  const step = { mfa_token, method: "recovery", code: recovery[0]! };
+  expect(await codeOf(second(member, step))).toBe("mfa_token_invalid");
+});
+
+test("whoever has somebody's token cannot guess at the authenticator that they are setting up", async () => {
+  const { account, token } = await aPerson();
+  await newTotp(env, "main", { ownerId: account, label: "me" }, SYSTEM);
+  const guess = (code: string) => shield("/me/totp/confirm", { token, json: { code } });
+  for (let tries = 0; tries < 5; tries++) expect(await codeOf(guess("000000"))).toBe("totp_invalid");
+  expect(await codeOf(guess("000000"))).toBe("rate_limited");
 });

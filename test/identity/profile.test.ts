@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import { settings } from "#env.ts";
+import { deleteAccount } from "#identity/accounts/accounts.ts";
 import { insertIdentifier, setPassword } from "#identity/accounts/queries.ts";
 import { createDomain } from "#identity/domains/domains.ts";
 import { insertMember } from "#identity/domains/queries.ts";
@@ -10,7 +11,9 @@ import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
 import { newId, randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { hashPassword } from "#platform/passwords.ts";
+import { aDomain } from "../support/domains.ts";
 import { mails } from "../support/mail.ts";
+import { meanwhile } from "../support/meanwhile.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
 import { aPhone, envWith, outside } from "../support/world.ts";
 
@@ -156,7 +159,7 @@ test("ACC-7 another account's code proves nothing about who asks", async () => {
 
 test("ACC-7 an authenticator proves who somebody is, and guessing at it ends", async () => {
   const { token, account, phone } = await aPerson({ acr: "low", now: new Date(Date.now() - 400_000) });
-  const { secret } = await newTotp(env, "main", account, phone);
+  const { secret } = await newTotp(env, "main", { ownerId: account, label: phone }, SYSTEM);
   const at = (seconds: number) => codeAt(fromBase32(secret), stepOf(new Date(Date.now() + seconds * 1000)));
   const confirmation = { ownerId: account, code: at(-30), kind: "account" } as const;
   expect(await confirmTotp(env, "main", confirmation, SYSTEM)).toHaveLength(10);
@@ -365,6 +368,50 @@ test("ACC-8 who owns a domain with others in it hands it over first; a domain of
     .run();
   expect((await remove()).status).toBe(202);
   expect((await eventsOf(own.id)).at(-1)).toBe("domain.deleted");
+});
+
+test("ACC-8 DOM-3 nobody is left in a domain without an owner by who joins while it is deleted", async () => {
+  outside();
+  const [owner, other] = [await aPerson(), await aPerson()];
+  const named = { accountId: owner.account, name: "Дом", addressRef: null };
+  const { id: domainId } = await createDomain(env, "main", named, SYSTEM);
+  const member = {
+    operator: "main",
+    domainId,
+    accountId: other.account,
+    role: "member",
+    joinedAt: new Date(),
+  } as const;
+  const joined = meanwhile(async () => void (await insertMember(database(env), member)));
+  await expect(deleteAccount(joined, "main", { id: owner.account, reason: "own wish" }, SYSTEM)).rejects.toMatchObject({
+    reason: "owner_must_transfer",
+  });
+  expect((await shield("/me", { method: "PATCH", token: owner.token, json: { name: "Анна" } })).status).toBe(200);
+  expect((await shield(`/domains/${domainId}`, { token: other.token })).status).toBe(200);
+  expect(await eventsOf(domainId)).toEqual(["domain.created"]);
+});
+
+test("ACC-8 DOM-3 who joins a domain while their account is deleted leaves that one too", async () => {
+  outside();
+  const [person, { id: domainId }] = [await aPerson(), await aDomain()];
+  const member = {
+    operator: "main",
+    domainId,
+    accountId: person.account,
+    role: "member",
+    joinedAt: new Date(),
+  } as const;
+  const joined = meanwhile(async () => void (await insertMember(database(env), member)));
+  await deleteAccount(joined, "main", { id: person.account, reason: "own wish" }, SYSTEM);
+  expect((await eventsOf(domainId)).slice(1)).toEqual(["domain.member_removed"]);
+  expect((await eventsOf(person.account)).at(-1)).toBe("account.deleted");
+});
+
+test("ACC-8 an account that is deleted in this moment makes no domain", async () => {
+  const { account } = await aPerson();
+  const named = { accountId: account, name: "Дом", addressRef: null };
+  const gone = meanwhile(() => deleteAccount(env, "main", { id: account, reason: "own wish" }, SYSTEM));
+  await expect(createDomain(gone, "main", named, SYSTEM)).rejects.toMatchObject({ reason: "session_revoked" });
 });
 
 test("ACC-3 the code of one purpose is worth nothing for another", async () => {

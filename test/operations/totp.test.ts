@@ -39,7 +39,7 @@ const after = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
 
 async function anOwner() {
   const ownerId = newId("acc");
-  const { secret, otpauth_uri } = await newTotp(env, "main", ownerId, "anna@example.net", NOW);
+  const { secret, otpauth_uri } = await newTotp(env, "main", { ownerId, label: "anna@example.net" }, SYSTEM, NOW);
   const codeOf = (now: Date) => codeAt(fromBase32(secret), stepOf(now));
   const codes = await confirmTotp(env, "main", { ownerId, code: codeOf(NOW), kind: "account" }, SYSTEM, NOW);
   return { ownerId, otpauth_uri, secret, codeOf, recovery: codes! };
@@ -76,19 +76,19 @@ test("TOK-15 of many requests with one code one gets in", async () => {
 
 test("TOK-15 a secret that was not confirmed opens nothing, and a confirmed one is not replaced", async () => {
   const ownerId = newId("acc");
-  const first = await newTotp(env, "main", ownerId, "x", NOW);
-  const { secret } = await newTotp(env, "main", ownerId, "x", NOW);
+  const first = await newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW);
+  const { secret } = await newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW);
   const codeOf = (text: string) => codeAt(fromBase32(text), stepOf(NOW));
   expect(await checkTotp(env, "main", ownerId, codeOf(secret), NOW)).toBe(false);
   const confirm = (code: string) => confirmTotp(env, "main", { ownerId, code, kind: "account" }, SYSTEM, NOW);
   expect(await confirm(codeOf(first.secret))).toBeUndefined();
   expect(await confirm(codeOf(secret))).toHaveLength(10);
-  await expect(newTotp(env, "main", ownerId, "x", NOW)).rejects.toMatchObject({ reason: "totp_exists" });
+  await expect(newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW)).rejects.toMatchObject({ reason: "totp_exists" });
 });
 
 test("TOK-15 two confirmations at once leave one set of recovery codes that works", async () => {
   const ownerId = newId("acc");
-  const { secret } = await newTotp(env, "main", ownerId, "x", NOW);
+  const { secret } = await newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW);
   const code = codeAt(fromBase32(secret), stepOf(NOW));
   const confirm = () => confirmTotp(env, "main", { ownerId, code, kind: "account" }, SYSTEM, NOW);
   const sets = (await Promise.all([confirm(), confirm(), confirm()])).filter((set) => set !== undefined);

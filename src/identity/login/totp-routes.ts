@@ -3,6 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as z from "zod";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
+import { clientAddress } from "#platform/http.ts";
 import { identifiersOf } from "../accounts/queries.ts";
 import { journal } from "../journal/journal.ts";
 import { endAllSessions } from "../sessions/sessions.ts";
@@ -10,6 +11,7 @@ import { confirmTotp, dropTotp, newTotp, totpState } from "../totp/totp.ts";
 import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
 import { json } from "../wire/input.ts";
+import { takeSecondStepTry } from "./password-login.ts";
 
 /** /me/totp: an authenticator of one's own, so that the telephone network is never the only second step. */
 export const totpRoutes = new Hono<ShieldEnv>();
@@ -20,7 +22,7 @@ totpRoutes.post("/me/totp", describe("Set an authenticator up"), bearer({ fresh:
   const { operator, id } = c.var.caller;
   const [login] = await identifiersOf(database(c.env), operator, id);
   const label = login?.type === "phone" ? `+${login.value}` : (login?.value ?? id);
-  return c.json(await newTotp(c.env, operator, id, label));
+  return c.json(await newTotp(c.env, operator, { ownerId: id, label }, actorOf(c)));
 });
 
 const Confirmation = z.object({ code: z.string().min(1).max(20) });
@@ -30,8 +32,10 @@ totpRoutes.post("/me/totp/confirm", describe("Confirm it by a code"), bearer(), 
   const { code } = c.req.valid("json");
   const state = await totpState(c.env, operator, id);
   if (state !== "unconfirmed") throw fail(state === "none" ? "totp_missing" : "totp_exists");
+  const wasRight = await takeSecondStepTry(c.env, operator, { account: id, address: clientAddress(c) });
   const codes = await confirmTotp(c.env, operator, { ownerId: id, code, kind: "account" }, actorOf(c));
   if (!codes) throw fail("totp_invalid");
+  await wasRight();
   return c.json({ recovery_codes: codes });
 });
 

@@ -1,7 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { open, seal } from "#platform/crypto.ts";
-import { database, type Statement } from "#platform/db.ts";
+import { type Condition, database, type Statement } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { deleteRecoveryCodes, deleteTotp, insertTotp, replaceRecoveryCodes, takeStep, totpOf } from "./queries.ts";
 import { newRecoveryCodes } from "./recovery-codes.ts";
@@ -27,12 +27,17 @@ export interface NewTotp {
 export async function newTotp(
   env: Env,
   operator: string,
-  ownerId: string,
-  label: string,
+  { ownerId, label }: { ownerId: string; label: string },
+  actor: Actor,
   now = new Date(),
 ): Promise<NewTotp> {
   const { sealed, ...totp } = await makeTotp(env, operator, ownerId, label);
-  const stored = await insertTotp(database(env), operator, ownerId, sealed, now);
+  const db = database(env);
+  const entry = { action: "totp.begun", target: { kind: operator === ADMINS ? "admin" : "account", id: ownerId } };
+  const [stored] = await db.batch([
+    insertTotp(db, operator, ownerId, sealed, now),
+    ...journal(db, operator, actor, entry, now),
+  ]);
   if (stored.length === 0) throw fail("totp_exists");
   return totp;
 }
@@ -96,9 +101,12 @@ export async function totpState(
   return row.confirmedAt === null ? "unconfirmed" : "confirmed";
 }
 
-/** The statements that take the second step away from an owner, for the batch that decides it. */
-export const dropTotp = (env: Env, operator: string, ownerId: string) =>
-  [deleteTotp(database(env), operator, ownerId), deleteRecoveryCodes(database(env), operator, ownerId)] as const;
+/** The statements that take the second step away from an owner, for the batch that decides it; where `onlyIf` does not hold, from nobody. */
+export const dropTotp = (env: Env, operator: string, ownerId: string, onlyIf?: Condition) =>
+  [
+    deleteTotp(database(env), operator, ownerId, onlyIf),
+    deleteRecoveryCodes(database(env), operator, ownerId, onlyIf),
+  ] as const;
 
 async function stepOfCode(env: Env, operator: string, ownerId: string, code: string, now: Date) {
   const digits = code.replace(/\s/g, "");
