@@ -44,6 +44,8 @@ export const Limits = z.object({
   freshSeconds: count(1, 300, 300),
   mfaSeconds: count(1, 300, 300),
   deviceGrantSeconds: count(1, 600, 600),
+  /** Sign-ins that televisions behind one address may begin in a day; one that waits begins another every ten minutes. */
+  deviceGrantsPerAddress: count(1, 1_000_000, 1000),
   adminIdleMinutes: count(5, 30, 30),
   adminHours: count(1, 12, 12),
   adminSessions: count(1, 10, 2),
@@ -65,6 +67,8 @@ export const Limits = z.object({
   claimTries: count(1, 10, 5),
   /** Wrong claim codes of one account, over all serials. */
   claimFailuresPerDay: count(1, 1000, 100),
+  /** Owned, or made within a day: each has invitations of its own to send. */
+  domainsPerAccount: count(1, 1000, 20),
   domainMembers: count(2, 1000, 50),
   domainDevices: count(1, 1000, 20),
   domainPolicies: count(1, 5000, 1000),

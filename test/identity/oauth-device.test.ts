@@ -19,7 +19,12 @@ const later = () => {};
 /** A television that shows a code. */
 async function aTelevision(now = new Date()) {
   const client = await clientOf(env, (await aClient({ name: "TV app", appType: "tv" })).id);
-  const grant = await openDeviceGrant(env, client, { device: { name: "Hall", platform: "tizen" } }, now);
+  const grant = await openDeviceGrant(
+    env,
+    client,
+    { device: { name: "Hall", platform: "tizen" }, address: "203.0.113.9" },
+    now,
+  );
   const poll = (when = new Date()) =>
     redeemDeviceGrant(
       env,
@@ -120,7 +125,7 @@ test.each(["nonsense", "AAAA-AAAA", "BBBB-BBB", "BCDF-GHJK"])(
 
 test("TOK-7 a code of another operator's television is unknown", async () => {
   const { id } = await aClient({ operator: "elsewhere" });
-  const grant = await openDeviceGrant(env, await clientOf(env, id), { device: {} });
+  const grant = await openDeviceGrant(env, await clientOf(env, id), { device: {}, address: "203.0.113.9" });
   const { token } = await aPerson();
   expect(await codeOf(await decide(token, grant.user_code))).toEqual([404, "user_code_invalid"]);
 });
@@ -199,4 +204,22 @@ test("TOK-7 the page that a television names says what to do, and repeats only w
   const page = async (code: string) => (await shield(`/device?user_code=${encodeURIComponent(code)}`)).text();
   expect(await page("BDWP-HQPK")).toContain("<strong>BDWP-HQPK</strong>");
   expect(await page("<script>alert(1)</script>")).not.toContain("alert");
+});
+
+test("from one address no more televisions begin to sign in than it may have in a day", async () => {
+  const { id } = await aClient({ appType: "tv" });
+  const strict = envWith({ LIMITS: JSON.stringify({ deviceGrantsPerAddress: 2 }) });
+  const begin = (address: string) =>
+    shield("/oauth/device_authorization", {
+      ...{ form: { client_id: id }, headers: { "cf-connecting-ip": address }, env: strict },
+    });
+  const [here, there] = ["2001:db8:7e1e::1", "2001:db8:7e2e::1"];
+  expect([(await begin(here)).status, (await begin(here)).status]).toEqual([200, 200]);
+  const refused = await begin(here);
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "3600"]);
+  expect(await refused.json()).toMatchObject({
+    ...{ error: "temporarily_unavailable", code: "rate_limited" },
+    error_description: expect.stringContaining("3600"),
+  });
+  expect((await begin(there)).status).toBe(200);
 });

@@ -60,6 +60,13 @@ export async function takeGuess(env: Env, address: string, now: Date): Promise<b
   return addressBudget(env, address).takeGuess(settings(env).LIMITS, now.getTime());
 }
 
+/** Takes one television's sign-in out of what the address may begin in a day. False when that is used up. */
+export async function takeGrant(env: Env, address: string, now: Date): Promise<boolean> {
+  const { LIMITS } = settings(env);
+  const budget = env.SEND_BUDGETS.getByName(`grants:${prefixOf(address)}`);
+  return budget.takeGuess({ ...LIMITS, addressFailuresPerDay: LIMITS.deviceGrantsPerAddress }, now.getTime());
+}
+
 /** Gives a guess back that was not wrong. */
 export async function forgiveGuess(env: Env, address: string, now: Date): Promise<void> {
   await addressBudget(env, address).forgiveGuess(now.getTime());

@@ -5,7 +5,7 @@ import { database, isDuplicate } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { tellOwner } from "../accounts/notices.ts";
 import type { Client } from "../clients/tables.ts";
-import { forgiveGuess, takeGuess } from "../codes/budgets.ts";
+import { forgiveGuess, takeGrant, takeGuess } from "../codes/budgets.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import type { DeviceInfo } from "../sessions/tables.ts";
 import { issuer } from "./access-token.ts";
@@ -32,15 +32,19 @@ export interface DeviceAuthorization {
   interval: number;
 }
 
-/** Begins a grant. Throws `method_not_allowed_for_client` for a client that is not the operator's own, `invalid_scope`. */
+/**
+ * Begins a grant. Throws `method_not_allowed_for_client` for a client that is not the operator's own, `invalid_scope`, and
+ * `rate_limited` where LIMITS.deviceGrantsPerAddress were begun from the address within a day.
+ */
 export async function openDeviceGrant(
   env: Env,
   client: Client,
-  { scope = "account", device }: { scope?: string | undefined; device: DeviceInfo },
+  { scope = "account", device, address }: { scope?: string | undefined; device: DeviceInfo; address: string },
   now = new Date(),
 ): Promise<DeviceAuthorization> {
   if (!client.firstParty) throw fail("method_not_allowed_for_client");
   if (scope !== "account") throw fail("invalid_scope");
+  if (!(await takeGrant(env, address, now))) throw fail("rate_limited", { retryAfter: 3600 });
   const deviceCode = randomId(32);
   const seconds = settings(env).LIMITS.deviceGrantSeconds;
   const grant: Omit<NewGrant, "userCodeHash"> = {

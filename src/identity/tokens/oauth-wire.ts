@@ -64,7 +64,8 @@ const ERRORS: Partial<Record<FailureCode, string>> = {
 export const oauthProblem: ErrorHandler<ShieldEnv> = async (error, c) => {
   const failure = failureOf(error);
   const code = failureCodeOf(failure);
-  const { num, detail, lang } = await errorText(c.env, code, audienceOf(c), failure.extra);
+  const waiting = failure.retryAfter === undefined ? {} : { retry_after: failure.retryAfter };
+  const { num, detail, lang } = await errorText(c.env, code, audienceOf(c), { ...failure.extra, ...waiting });
   c.header("Content-Language", lang);
   if (code === "invalid_client") c.header("WWW-Authenticate", 'Basic realm="yardgate"');
   if (failure.retryAfter !== undefined) c.header("Retry-After", String(failure.retryAfter));

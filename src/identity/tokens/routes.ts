@@ -84,7 +84,8 @@ oauthRoutes.post("/device_authorization", describe("Begin to sign a television i
   const form = await formOf(c);
   const client = await callingClient(c, form);
   const device = { name: form.get("device_name")?.slice(0, 100), platform: form.get("device_platform")?.slice(0, 40) };
-  return c.json(await openDeviceGrant(c.env, client, { scope: form.get("scope"), device }));
+  const asked = { scope: form.get("scope"), device, address: clientAddress(c) };
+  return c.json(await openDeviceGrant(c.env, client, asked));
 });
 
 oauthRoutes.post("/introspect", describe("Ask what a token says and whether it lives"), async (c) => {
