@@ -18,6 +18,13 @@ test("browsers may call from an origin that a client names, and from no other", 
   expect(await asked("https://evil.example.net")).toBeNull();
 });
 
+test("an app can read whether an answer was given before", async () => {
+  const origin = "https://app.example.net";
+  await aClient({ origins: [origin] });
+  const answer = await shield("/me", { headers: { origin }, env: fresh() });
+  expect(answer.headers.get("access-control-expose-headers")?.toLowerCase()).toContain("idempotency-replayed");
+});
+
 test("a problem can be read from a client's origin too", async () => {
   await aClient({ origins: ["https://tv.example.net"] });
   const answer = await shield("/me", { headers: { origin: "https://tv.example.net" }, env: fresh() });

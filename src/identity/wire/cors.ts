@@ -13,7 +13,7 @@ export const allowClientOrigins: MiddlewareHandler<ShieldEnv> = cors({
   origin: async (origin, c) => (origin !== "" && (await knownOrigins(c.env as Env)).has(origin) ? origin : null),
   allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
   allowHeaders: ["authorization", "content-type", "accept-language", "if-match", "idempotency-key"],
-  exposeHeaders: ["x-request-id", "retry-after", "www-authenticate", "etag"],
+  exposeHeaders: ["x-request-id", "retry-after", "www-authenticate", "etag", "idempotency-replayed"],
   maxAge: 600,
 });
 
