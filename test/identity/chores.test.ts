@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { shieldChores } from "#identity/chores.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { openTokens } from "#identity/tokens/issue.ts";
+import { anAdmin } from "../support/ops.ts";
 import { aClient } from "../support/shield.ts";
 import { envWith } from "../support/world.ts";
 
@@ -29,4 +30,20 @@ test("a chore that fails keeps none of the others from being done, and is told o
   await shieldChores(envWith({ TOKENS: kv }));
   expect(JSON.stringify(told.mock.calls)).toContain("republishRevoked");
   expect(JSON.stringify(told.mock.calls)).not.toContain("sweepSessions");
+});
+
+test("the minute's round forgets from which browser an administrator came a month after the session's end", async () => {
+  const { id } = await anAdmin();
+  const isThere = async () =>
+    Boolean(await env.DB.prepare("SELECT 1 FROM admin_sessions WHERE admin_id = ?").bind(id).first());
+  const overSince = (ms: number) =>
+    env.DB.prepare("UPDATE admin_sessions SET absolute_at = ? WHERE admin_id = ?")
+      .bind(Date.now() - ms, id)
+      .run();
+  await overSince(29 * 86_400_000);
+  await shieldChores(env);
+  expect(await isThere()).toBe(true);
+  await overSince(31 * 86_400_000);
+  await shieldChores(env);
+  expect(await isThere()).toBe(false);
 });

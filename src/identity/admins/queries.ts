@@ -182,6 +182,11 @@ export function insertAdminSession(db: Db, session: Omit<typeof adminSessions.$i
   return db.insert(adminSessions).values({ ...session, operator: ADMINS });
 }
 
+/** Sessions that were over by then, by whatever end. */
+export function deleteOldAdminSessions(db: Db, before: Date) {
+  return db.delete(adminSessions).where(lt(adminSessions.absoluteAt, before));
+}
+
 const isLive = (hash: string) =>
   and(eq(adminSessions.operator, ADMINS), eq(adminSessions.hash, hash), isNull(adminSessions.endedAt));
 
