@@ -15,7 +15,7 @@ const describe = (summary: string) => describeRoute({ tags: ["shield"], summary 
 sessionRoutes.get("/sessions", describe("Where I am signed in"), bearer(), async (c) => {
   const { operator, id, session } = c.var.caller;
   const live = await listSessions(c.env, operator, id);
-  return c.json({ items: live.map((one) => viewOf(one, session)) });
+  return c.json({ items: live.map((one) => viewOf(one, session)), next_cursor: null });
 });
 
 const viewOf = (session: Session, current: string) => ({
