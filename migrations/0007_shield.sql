@@ -261,6 +261,7 @@ CREATE TABLE domains (
 ) STRICT;
 
 CREATE INDEX domains_status ON domains (operator, status);
+CREATE INDEX domains_maker ON domains (operator, created_by, created_at);
 
 CREATE TABLE domain_members (
   operator   TEXT NOT NULL,

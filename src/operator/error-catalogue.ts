@@ -107,6 +107,7 @@ export const CATALOGUE = {
   domain_not_empty: entry(4010, 409, "Controllers are still attached", "В домене есть контроллеры"),
   member_not_found: entry(4011, 404, "There is no such member", "Такого участника нет"),
   invitation_limit: entry(4012, 429, "Enough invitations for today", "На сегодня приглашений достаточно"),
+  domain_limit_reached: entry(4013, 409, "No more domains of one's own", "У вас слишком много домов"),
   access_denied: entry(5001, 403, "Access is denied", "Доступ запрещён"),
   policy_invalid: entry(5002, 422, "The policy is not valid", "Неверное правило доступа"),
   grantor_lacks_right: entry(5003, 403, "You cannot give what you do not have", "Нельзя передать право, которого нет"),

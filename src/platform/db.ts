@@ -8,6 +8,9 @@ export type Db = DrizzleD1Database;
 /** What `db.batch` takes: a read or a write of any part, not yet awaited. */
 export type Statement = BatchItem<"sqlite">;
 
+/** What a statement's `WHERE` may ask beside its own. */
+export type Condition = SQL;
+
 const opened = new WeakMap<D1Database, Db>();
 
 /** The database of this deployment. Queries take it as their first argument. */

@@ -297,3 +297,18 @@ test("DOM-5 rights on a controller and on what hangs below it end when it is det
   expect(await count("policies WHERE domain_id = ?", id)).toBe(1);
   expect(await count("resources WHERE domain_id = ?", id)).toBe(1);
 });
+
+test("DOM-1 nobody makes domains without number, also by deleting them in between", async () => {
+  const owner = await aPerson();
+  const few = envWith({ LIMITS: JSON.stringify({ domainsPerAccount: 2 }) });
+  const make = () => shield("/domains", { token: owner.token, json: { name: "Дом" }, env: few });
+  const { id } = (await (await make()).json()) as { id: string };
+  expect((await make()).status).toBe(201);
+  expect((await shield(`/domains/${id}`, { token: owner.token, method: "DELETE" })).status).toBe(202);
+  expect(await refusal(await make())).toEqual([409, "domain_limit_reached"]);
+  await env.DB.prepare("UPDATE domains SET created_at = created_at - 86400000 WHERE id = ?").bind(id).run();
+  const made = (await (await make()).json()) as { id: string };
+  expect(await eventsOf(made.id)).toEqual([{ type: "domain.created", data: { owner: owner.account } }]);
+  const all = (await (await shield("/domains", { token: owner.token })).json()) as { items: unknown[] };
+  expect(all.items).toHaveLength(2);
+});

@@ -1,4 +1,5 @@
 import { type Env, settings } from "#env.ts";
+import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, isDuplicate, type Statement } from "#platform/db.ts";
 import { leaveAllDomains } from "../domains/leaving.ts";
@@ -14,6 +15,8 @@ import {
   type IdentifierType,
   insertAccount,
   insertIdentifier,
+  isDeleted,
+  markDeleted,
   raiseEpoch,
   updateAccount,
 } from "./queries.ts";
@@ -149,6 +152,9 @@ export async function unbanAccount(
   return unbanned.length > 0;
 }
 
+/** A person may join another domain in the moment between leaving all of them and being deleted. */
+const ATTEMPTS = 5;
+
 /**
  * Deletes a person: the phones and addresses are free again, every session and membership ends, domains that nobody else
  * belongs to go too. What is left of them goes at the returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the
@@ -162,21 +168,25 @@ export async function deleteAccount(
   now = new Date(),
 ): Promise<Date> {
   const db = database(env);
-  await leaveAllDomains(env, operator, id, actor, now);
   const eraseAt = new Date(now.getTime() + settings(env).LIMITS.keepDeletedDays * 86_400_000);
   const entry = {
     ...{ action: "account.deleted", target: aboutAccount(id), reason },
     events: [{ type: "account.deleted", id }],
   } as const;
-  const [, ...rest] = await db.batch([
-    updateAccount(db, operator, id, { status: "deleted", deletedAt: now, eraseAt }),
-    ...journal(db, operator, actor, entry, now),
-    raiseEpoch(db, operator, id),
-    deleteIdentifiers(db, operator, id),
-    deletePassword(db, operator, id),
-    ...dropTotp(env, operator, id),
-    endSessionsOf(db, operator, { subjectId: id, at: now, reason: "deleted" }),
-  ]);
-  await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
-  return eraseAt;
+  const onlyIf = isDeleted(operator, id);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    await leaveAllDomains(env, operator, id, actor, now);
+    const [, ...rest] = await db.batch([
+      markDeleted(db, operator, id, { now, eraseAt }),
+      ...journal(db, operator, actor, entry, now),
+      deleteIdentifiers(db, operator, id, onlyIf),
+      deletePassword(db, operator, id, onlyIf),
+      ...dropTotp(env, operator, id, onlyIf),
+      endSessionsOf(db, operator, { subjectId: id, at: now, reason: "deleted", onlyIf }),
+    ]);
+    await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
+    const account = await accountById(db, operator, id);
+    if (!account || account.status === "deleted") return eraseAt;
+  }
+  throw fail("owner_must_transfer");
 }

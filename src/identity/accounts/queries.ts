@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, sql } from "drizzle-orm";
+import { and, eq, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Account, type AccountIdentifier, accountIdentifiers, accountPasswords, accounts } from "./tables.ts";
 
@@ -101,10 +101,34 @@ export function raiseEpoch(db: Db, operator: string, id: string) {
     .where(and(eq(accounts.operator, operator), eq(accounts.id, id)));
 }
 
-export function deleteIdentifiers(db: Db, operator: string, accountId: string) {
+/** Deletes a person who belongs to no domain (any more); every access token of theirs is dead from now on. */
+export function markDeleted(db: Db, operator: string, id: string, { now, eraseAt }: { now: Date; eraseAt: Date }) {
+  return db
+    .update(accounts)
+    .set({
+      ...{ status: "deleted", deletedAt: now, eraseAt },
+      ...{ epoch: sql`${accounts.epoch} + 1`, ver: sql`${accounts.ver} + 1` },
+    })
+    .where(
+      and(
+        eq(accounts.operator, operator),
+        eq(accounts.id, id),
+        sql`${accounts.status} <> 'deleted'`,
+        sql`NOT EXISTS (SELECT 1 FROM domain_members m WHERE m.operator = ${operator} AND m.account_id = ${id}
+          AND (m.expires_at IS NULL OR m.expires_at > ${now.getTime()}))`,
+      ),
+    )
+    .returning({ id: accounts.id });
+}
+
+/** The account is deleted: for what goes with it. */
+export const isDeleted = (operator: string, id: string): SQL =>
+  sql`EXISTS (SELECT 1 FROM accounts gone WHERE gone.operator = ${operator} AND gone.id = ${id} AND gone.status = 'deleted')`;
+
+export function deleteIdentifiers(db: Db, operator: string, accountId: string, onlyIf?: SQL) {
   return db
     .delete(accountIdentifiers)
-    .where(and(eq(accountIdentifiers.operator, operator), eq(accountIdentifiers.accountId, accountId)));
+    .where(and(eq(accountIdentifiers.operator, operator), eq(accountIdentifiers.accountId, accountId), onlyIf));
 }
 
 export function passwordOf(db: Db, operator: string, accountId: string) {
@@ -137,8 +161,8 @@ export function setPassword(
     });
 }
 
-export function deletePassword(db: Db, operator: string, accountId: string) {
+export function deletePassword(db: Db, operator: string, accountId: string, onlyIf?: SQL) {
   return db
     .delete(accountPasswords)
-    .where(and(eq(accountPasswords.operator, operator), eq(accountPasswords.accountId, accountId)));
+    .where(and(eq(accountPasswords.operator, operator), eq(accountPasswords.accountId, accountId), onlyIf));
 }

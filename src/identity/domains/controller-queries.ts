@@ -63,11 +63,11 @@ export function attachController(
     .returning({ id: controllers.id });
 }
 
-export function detachController(db: Db, operator: string, domainId: string, deviceId: string) {
+export function detachController(db: Db, operator: string, domainId: string, deviceId: string, onlyIf?: SQL) {
   return db
     .update(controllers)
     .set({ domainId: null, ver: sql`${controllers.ver} + 1` })
-    .where(and(controllerIs(operator, deviceId), eq(controllers.domainId, domainId)))
+    .where(and(controllerIs(operator, deviceId), eq(controllers.domainId, domainId), onlyIf))
     .returning({ id: controllers.id });
 }
 

@@ -1,6 +1,6 @@
 import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
-import { type Db, database, type Statement } from "#platform/db.ts";
+import { type Condition, type Db, database, type Statement } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import {
   attachController,
@@ -50,10 +50,10 @@ export const attachStatements = (
     ...attachedStatements(db, operator, pair, actor, now),
   ] as const;
 
-/** Takes a controller out of its domain; the first statement returns a row if it was in that domain. */
-export const detachStatements = (db: Db, operator: string, pair: Pair, actor: Actor, now: Date) =>
+/** Takes a controller out of its domain; the first statement returns a row if it was in that domain, and `onlyIf` held. */
+export const detachStatements = (db: Db, operator: string, pair: Pair, actor: Actor, now: Date, onlyIf?: Condition) =>
   [
-    detachController(db, operator, pair.domainId, pair.deviceId),
+    detachController(db, operator, pair.domainId, pair.deviceId, onlyIf),
     ...detachedJournal(db, operator, pair, actor, now),
     ...detachedRemains(db, operator, pair),
   ] as const;

@@ -1,26 +1,19 @@
-import type { Env } from "#env.ts";
+import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
+import { accountById } from "../accounts/queries.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { controllersIn } from "./controller-queries.ts";
 import { detachStatements } from "./controllers-of-domain.ts";
-import {
-  domainById,
-  emptyDomain,
-  insertDomain,
-  insertMember,
-  insertResource,
-  markDeleted,
-  membersOf,
-  updateDomain,
-} from "./queries.ts";
+import { insertDomain, insertDomainResource, insertFirstOwner } from "./creation-queries.ts";
+import { domainById, emptyDomain, isAlone, markDeleted, membersOf, updateDomain } from "./queries.ts";
 import type { Domain } from "./tables.ts";
 
 const aboutDomain = (id: string) => ({ kind: "domain", id });
 
-/** Makes a domain whose owner is the account. */
+/** Makes a domain whose owner is the account. Throws `domain_limit_reached` and, where the account has gone meanwhile, `session_revoked`. */
 export async function createDomain(
   env: Env,
   operator: string,
@@ -36,12 +29,16 @@ export async function createDomain(
     ...{ action: "domain.created", target: aboutDomain(id), after: data },
     events: [{ type: "domain.created", id, data }],
   } as const;
-  await db.batch([
-    insertDomain(db, row),
+  const [made] = await db.batch([
+    insertDomain(db, row, { most: settings(env).LIMITS.domainsPerAccount }),
     ...journal(db, operator, actor, entry, now),
-    insertMember(db, { operator, domainId: id, accountId, role: "owner", joinedAt: now }),
-    insertResource(db, { operator, type: "domain", id, domainId: id }),
+    insertFirstOwner(db, row),
+    insertDomainResource(db, row),
   ]);
+  if (made.length === 0) {
+    const maker = await accountById(db, operator, accountId);
+    throw fail(maker?.status === "active" ? "domain_limit_reached" : "session_revoked");
+  }
   return { ...row, policyVersion: 1, nextOwnerId: null, offeredBy: null, ver: 1 };
 }
 
@@ -71,12 +68,18 @@ const PER_BATCH = 20;
 
 /**
  * Deletes a domain, and with it its memberships, open invitations, rights and resources. Throws `domain_not_empty` while controllers
- * are attached, unless they shall be detached. Returns the accounts that belonged to it.
+ * are attached, unless they shall be detached; `owner_must_transfer` where it is to go only with its one member, and there is another.
+ * Returns the accounts that belonged to it.
  */
 export async function deleteDomain(
   env: Env,
   operator: string,
-  { id, detach, reason }: { id: string; detach: boolean; reason?: string | undefined },
+  {
+    id,
+    detach,
+    reason,
+    onlyMember,
+  }: { id: string; detach: boolean; reason?: string | undefined; onlyMember?: string | undefined },
   actor: Actor,
   now = new Date(),
 ): Promise<string[]> {
@@ -86,14 +89,15 @@ export async function deleteDomain(
     ...{ action: "domain.deleted", target: aboutDomain(id), reason },
     events: [{ type: "domain.deleted", id }],
   } as const;
+  const onlyIf = onlyMember === undefined ? undefined : isAlone(operator, id, onlyMember, now);
   for (;;) {
     const attached = detach ? await controllersIn(db, operator, id, PER_BATCH) : [];
     const detaching = attached.flatMap((controller) => [
-      ...detachStatements(db, operator, { domainId: id, deviceId: controller.id }, actor, now),
+      ...detachStatements(db, operator, { domainId: id, deviceId: controller.id }, actor, now, onlyIf),
     ]);
     const results: unknown[] = await db.batch([
       ...detaching,
-      markDeleted(db, operator, id),
+      markDeleted(db, operator, id, onlyIf),
       ...journal(db, operator, actor, entry, now),
       ...emptyDomain(db, operator, id),
     ] as unknown as [Statement]);
@@ -105,5 +109,8 @@ export async function deleteDomain(
     }
     if (!(await domainById(db, operator, id))) throw fail("domain_not_found");
     if (!detach) throw fail("domain_not_empty");
+    const current = await membersOf(db, operator, id, { after: "", limit: 2, now });
+    if (onlyMember !== undefined && current.some(({ member }) => member.accountId !== onlyMember))
+      throw fail("owner_must_transfer");
   }
 }

@@ -219,6 +219,7 @@ export function takeUse(
         sql`(${invitations.memberExpiresAt} IS NULL OR ${invitations.memberExpiresAt} > ${now.getTime()})`,
         sql`coalesce(${isAddressedTo(operator, accountId)}, 1)`,
         sql`${isMember(operator, accountId, now)} = 0`,
+        sql`EXISTS (SELECT 1 FROM accounts a WHERE a.operator = ${operator} AND a.id = ${accountId} AND a.status = 'active')`,
         sql`(${currentMembers(operator, now)}) < ${room}`,
         sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${invitations.domainId} AND d.status = 'active')`,
       ),

@@ -53,16 +53,8 @@ export function domainsOf(
     .all();
 }
 
-export function insertDomain(db: Db, domain: typeof domains.$inferInsert) {
-  return db.insert(domains).values(domain);
-}
-
 export function insertMember(db: Db, member: typeof domainMembers.$inferInsert) {
   return db.insert(domainMembers).values(member);
-}
-
-export function insertResource(db: Db, resource: typeof resources.$inferInsert) {
-  return db.insert(resources).values(resource);
 }
 
 export function updateDomain(
@@ -141,8 +133,13 @@ export function touchDomain(db: Db, operator: string, id: string, leaving: strin
     .where(and(eq(domains.operator, operator), eq(domains.id, id), ifChanged));
 }
 
+/** Nobody else belongs to the domain at that time. */
+export const isAlone = (operator: string, id: string, accountId: string, now: Date): SQL =>
+  sql`NOT EXISTS (SELECT 1 FROM domain_members o WHERE o.operator = ${operator} AND o.domain_id = ${id} AND o.account_id <> ${accountId}
+    AND (o.expires_at IS NULL OR o.expires_at > ${now.getTime()}))`;
+
 /** Of a domain without controllers. Whatever hangs on it is deleted by `emptyDomain`. */
-export function markDeleted(db: Db, operator: string, id: string) {
+export function markDeleted(db: Db, operator: string, id: string, onlyIf?: SQL) {
   const attached = sql`EXISTS (SELECT 1 FROM controllers c WHERE c.operator = ${operator} AND c.domain_id = ${id})`;
   return db
     .update(domains)
@@ -153,7 +150,7 @@ export function markDeleted(db: Db, operator: string, id: string) {
       ver: sql`${domains.ver} + 1`,
       policyVersion: sql`${domains.policyVersion} + 1`,
     })
-    .where(and(domainIs(operator, id), sql`NOT ${attached}`))
+    .where(and(domainIs(operator, id), sql`NOT ${attached}`, onlyIf))
     .returning({ id: domains.id });
 }
 

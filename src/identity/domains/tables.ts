@@ -18,7 +18,11 @@ export const domains = sqliteTable(
     createdAt: instant("created_at").notNull(),
     ver: integer("ver").notNull().default(1),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("domains_status").on(t.operator, t.status)],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.id] }),
+    index("domains_status").on(t.operator, t.status),
+    index("domains_maker").on(t.operator, t.createdBy, t.createdAt),
+  ],
 );
 
 /** Who belongs to a domain, as what, and until when. */

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { recoveryCodes, totpSecrets } from "./tables.ts";
 
@@ -43,8 +43,8 @@ export function takeStep(
     .returning({ ownerId: totpSecrets.ownerId });
 }
 
-export function deleteTotp(db: Db, operator: string, ownerId: string) {
-  return db.delete(totpSecrets).where(isOwners(operator, ownerId));
+export function deleteTotp(db: Db, operator: string, ownerId: string, onlyIf?: SQL) {
+  return db.delete(totpSecrets).where(and(isOwners(operator, ownerId), onlyIf));
 }
 
 /**
@@ -70,8 +70,10 @@ export function replaceRecoveryCodes(db: Db, operator: string, ownerId: string, 
   ] as const;
 }
 
-export function deleteRecoveryCodes(db: Db, operator: string, ownerId: string) {
-  return db.delete(recoveryCodes).where(and(eq(recoveryCodes.operator, operator), eq(recoveryCodes.ownerId, ownerId)));
+export function deleteRecoveryCodes(db: Db, operator: string, ownerId: string, onlyIf?: SQL) {
+  return db
+    .delete(recoveryCodes)
+    .where(and(eq(recoveryCodes.operator, operator), eq(recoveryCodes.ownerId, ownerId), onlyIf));
 }
 
 /** Uses a recovery code up; returns nothing where it is none, or was used. */
