@@ -10,6 +10,7 @@ import {
   revocationsSince,
   sessionsEndedSince,
 } from "./revocation-queries.ts";
+import { revokeCamerasOfLosses } from "./rights-queries.ts";
 
 /*
  * Which camera tokens are refused though their signature and their time are good. The truth is in D1; one
@@ -41,6 +42,8 @@ const RETRY_AFTER_MS = 5_000;
 const LOAD_LIMIT_MS = 1_000;
 /** So long after its end a session may still have been given tokens, by an edge that had not heard of it. */
 const LATE_TOKENS_MS = 15 * 60_000;
+/** How far back events are looked through for lost domains whose signal never came. */
+const LOSSES_MS = 15 * 60_000;
 /** Without a new list for so long nothing can be decided. */
 const STALE_AFTER_MS = 10 * 60_000;
 
@@ -169,7 +172,8 @@ const numbered = (entries: Record<string, number>) =>
   new Map(Object.entries(entries).map(([number, ms]) => [Number(number), ms]));
 
 /**
- * Writes the list anew from D1, to KV and into this isolate's memory, and forgets what is past. It reaches
+ * Writes the list anew from D1, to KV and into this isolate's memory, and forgets what is past. Domains that were lost without
+ * a signal are found here. It reaches
  * back EXPIRE minutes, which is how long a token lives. Two publishers at once may leave the older of two
  * lists in KV; the minute's cron repairs that.
  */
@@ -177,7 +181,8 @@ export async function publishRevocations(env: Env, now = new Date()): Promise<vo
   const { OPERATOR, EXPIRE } = settings(env);
   const db = database(env);
   const since = new Date(now.getTime() - EXPIRE * 60_000);
-  const [ended, revoked, [opaque]] = await db.batch([
+  const [, ended, revoked, [opaque]] = await db.batch([
+    revokeCamerasOfLosses(db, OPERATOR, new Date(now.getTime() - LOSSES_MS), now),
     sessionsEndedSince(db, OPERATOR, new Date(since.getTime() - LATE_TOKENS_MS)),
     revocationsSince(db, OPERATOR, since),
     lastOpaqueExpiry(db, OPERATOR),

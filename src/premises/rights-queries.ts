@@ -1,5 +1,6 @@
 import { and, asc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
+import { encodeTime } from "ulid";
 import { contracts } from "#operator/tables.ts";
 import type { Db, Statement } from "#platform/db.ts";
 import { listed } from "./registry-queries.ts";
@@ -102,6 +103,20 @@ export function revokeCamerasOfRights(db: Db, operator: string, uid: number, dev
 export function revokeCamerasOfAccounts(db: Db, operator: string, accountIds: readonly string[], at: Date) {
   const people = sql`SELECT 'a' || n AS subject FROM accounts
     WHERE operator = ${operator} AND id IN (SELECT value FROM json_each(${JSON.stringify(accountIds)}))`;
+  return revokeSubjects(db, operator, at, people);
+}
+
+/**
+ * The same for whoever has lost a domain since, as the events say that are written with every loss: what the signal was to tell, if
+ * it got lost. Whoever was revoked since their loss is not revoked again, and keeps the tokens they got meanwhile.
+ */
+export function revokeCamerasOfLosses(db: Db, operator: string, since: Date, at: Date) {
+  const people = sql`SELECT DISTINCT 'a' || a.n AS subject FROM notifications AS e
+    JOIN json_each(iif(e.type = 'domain.deleted', coalesce(e.data -> 'accounts', '[]'), json_array(e.data ->> 'account'))) AS who
+    JOIN accounts AS a ON a.operator = e.operator AND a.id = who.value
+    WHERE e.operator = ${operator} AND e.id >= ${`evt_${encodeTime(since.getTime())}`}
+      AND e.type IN ('domain.member_removed', 'domain.deleted') AND NOT EXISTS (SELECT 1 FROM camera_revocations AS r
+        WHERE r.operator = e.operator AND r.subject = 'a' || a.n AND r.revoked_at >= e.occurred_at)`;
   return revokeSubjects(db, operator, at, people);
 }
 

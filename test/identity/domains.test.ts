@@ -48,7 +48,7 @@ test("DOM-1 a domain is made, seen, renamed and deleted by its owner", async () 
   expect(await eventsOf(domain.id)).toEqual([
     { type: "domain.created", data: { owner: account } },
     { type: "domain.updated", data: {} },
-    { type: "domain.deleted", data: {} },
+    { type: "domain.deleted", data: { accounts: [account] } },
   ]);
   for (const action of ["domain.created", "domain.updated", "domain.deleted"]) {
     expect(await audited(domain.id, action)).toBe(1);

@@ -7,6 +7,8 @@ import { isRevoked, publishRevocations, type RevocationList, revocationList } fr
 import { revokeCameras } from "#premises/rights-queries.ts";
 import { hearSignals } from "#premises/signals.ts";
 import { revokedAt } from "../support/billing.ts";
+import { aDomain, aMember } from "../support/domains.ts";
+import { aPerson, shield } from "../support/shield.ts";
 
 const MINUTE = 60_000;
 
@@ -175,6 +177,33 @@ test("a KV that hangs is waited for one second", async () => {
   const hanging = withKv(() => new Promise<never>(() => {}));
   expect(await inBackground(hanging).list).toMatchObject({ at: 0 });
   expect(Date.now() - start).toBeLessThan(2_000);
+  silent.mockRestore();
+});
+
+test("DOM-4 a lost domain ends camera tokens though its signal never came, once", async () => {
+  const silent = vi.spyOn(console, "error").mockImplementation(() => {});
+  const mute = { ...env, SIGNALS: { send: () => Promise.reject(new Error("the queue is down")) } } as unknown as Env;
+  const { id, owner } = await aDomain();
+  const [member, stranger] = [await aMember(id), await aPerson()];
+  const remove = await shield(`/domains/${id}/members/${member.account}`, {
+    ...{ method: "DELETE", token: owner.token, env: mute },
+  });
+  expect(remove.status).toBe(204);
+  const numberOf = async (account: string) =>
+    (await env.DB.prepare("SELECT n FROM accounts WHERE id = ?").bind(account).first<number>("n"))!;
+  const lostBy = async (account: string, now?: Date) => {
+    const isolate = anIsolate();
+    await publishRevocations(isolate, now);
+    return (await inBackground(isolate).list)?.accounts.get(await numberOf(account));
+  };
+  const lost = await lostBy(member.account);
+  expect(lost).toBeGreaterThan(Date.now() - MINUTE);
+  expect(await lostBy(member.account, new Date(Date.now() + MINUTE))).toBe(lost);
+  expect(await lostBy(owner.account)).toBeUndefined();
+  const gone = await shield(`/domains/${id}`, { method: "DELETE", token: owner.token, env: mute });
+  expect(gone.status).toBe(202);
+  expect(await lostBy(owner.account)).toBeGreaterThanOrEqual(lost!);
+  expect(await lostBy(stranger.account)).toBeUndefined();
   silent.mockRestore();
 });
 

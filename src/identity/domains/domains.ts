@@ -85,9 +85,11 @@ export async function deleteDomain(
 ): Promise<string[]> {
   const db = database(env);
   const members = await membersOf(db, operator, id, { after: "", limit: 1000, now });
+  const accounts = members.map(({ member }) => member.accountId);
   const entry = {
     ...{ action: "domain.deleted", target: aboutDomain(id), reason },
-    events: [{ type: "domain.deleted", id }],
+    // Who lost it is told too: by this event it is found out whose camera tokens end, should the signal get lost.
+    events: [{ type: "domain.deleted", id, data: { accounts } }],
   } as const;
   const onlyIf = onlyMember === undefined ? undefined : isAlone(operator, id, onlyMember, now);
   for (;;) {
@@ -103,7 +105,6 @@ export async function deleteDomain(
     ] as unknown as [Statement]);
     const [deleted] = results[detaching.length] as { id: string }[];
     if (deleted) {
-      const accounts = members.map(({ member }) => member.accountId);
       await announce(env, { type: "domain.lost", operator, accounts });
       return accounts;
     }
