@@ -11,6 +11,7 @@ import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
 import { newId, randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { hashPassword } from "#platform/passwords.ts";
+import { countedEnv } from "../support/counted.ts";
 import { aDomain } from "../support/domains.ts";
 import { mails } from "../support/mail.ts";
 import { meanwhile } from "../support/meanwhile.ts";
@@ -433,4 +434,12 @@ test("where no mail can be sent, an address is refused", async () => {
   const response = await shield("/me/identifiers", { token, json: { type: "email", value: anAddress() }, env: silent });
   expect(response.status).toBe(422);
   expect(await response.json()).toMatchObject({ code: "channel_unavailable" });
+});
+
+test("a look at one's account is one question to the database", async () => {
+  const { token } = await aPerson();
+  expect((await shield("/me", { token })).status).toBe(200);
+  const { env: counted, trips } = countedEnv();
+  expect((await shield("/me", { token, env: counted })).status).toBe(200);
+  expect(trips).toMatchObject({ d1: 1, objects: 0 });
 });

@@ -47,6 +47,20 @@ export function accountById(db: Db, operator: string, id: string) {
     .get();
 }
 
+/** An account and its phones and addresses, for one batch. */
+export const profileOf = (db: Db, operator: string, id: string) =>
+  [
+    db
+      .select()
+      .from(accounts)
+      .where(and(eq(accounts.operator, operator), eq(accounts.id, id))),
+    db
+      .select()
+      .from(accountIdentifiers)
+      .where(and(eq(accountIdentifiers.operator, operator), eq(accountIdentifiers.accountId, id)))
+      .orderBy(accountIdentifiers.createdAt),
+  ] as const;
+
 export function insertAccount(db: Db, account: typeof accounts.$inferInsert) {
   return db
     .insert(accounts)

@@ -1,14 +1,14 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
-import { accountById, identifiersOf } from "./queries.ts";
+import { profileOf } from "./queries.ts";
 
 const timeOf = (time: Date | null) => time?.toISOString() ?? null;
 
 /** An account as its owner sees it. Throws `account_not_found`. */
 export async function accountView(env: Env, operator: string, id: string) {
   const db = database(env);
-  const [account, identifiers] = await Promise.all([accountById(db, operator, id), identifiersOf(db, operator, id)]);
+  const [[account], identifiers] = await db.batch(profileOf(db, operator, id));
   if (!account) throw fail("account_not_found");
   const { name, patronymic, lang, avatar, status, twoStep, createdAt, ver } = account;
   return {
