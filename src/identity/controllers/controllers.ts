@@ -10,21 +10,22 @@ import { versionIs } from "./state-queries.ts";
 import type { Controller } from "./tables.ts";
 
 /**
- * The controller, if the caller may do that with it: its owner may everything, it may look at itself, and else the
- * rights of its domain decide. Throws `device_not_found` where it is foreign, else `access_denied`.
+ * The controller, if the caller may do that with it: itself and its owner may, and else the rights of its domain decide; what it is
+ * called (`control`) say those who live there, not its guests. Throws `device_not_found` where it is foreign, else `access_denied`.
  */
 export async function controllerFor(
   env: Env,
   caller: Subject,
   id: string,
-  action: "view" | "manage_devices",
+  action: "view" | "control",
   now = new Date(),
 ): Promise<Controller> {
   const controller = await controllerById(database(env), caller.operator, id);
   const isItself = caller.kind === "device" && caller.id === id;
   if (!controller || (caller.kind === "device" && !isItself)) throw fail("device_not_found");
   if (isItself || isOwner(caller, controller)) return controller;
-  await demand(env, caller, action, { type: "controller", id }, now);
+  const { role } = await demand(env, caller, action, { type: "controller", id }, now);
+  if (action === "control" && (role === null || role === "guest")) throw fail("access_denied");
   return controller;
 }
 

@@ -88,11 +88,11 @@ controllerRoutes.get(
 controllerRoutes.patch(
   "/devices/:id",
   describe("Name a controller, say where it hangs"),
-  bearer(),
+  bearer({ kinds: ["account", "device"] }),
   json(z.object({ name: Label.nullish(), room: Label.nullish() })),
   async (c) => {
     const caller = c.get("caller");
-    const { id } = await controllerFor(c.env, caller, c.req.param("id"), "manage_devices");
+    const { id } = await controllerFor(c.env, caller, c.req.param("id"), "control");
     const edit = { ...c.req.valid("json"), id, ver: ifMatch(c) };
     return told(c, await editController(c.env, caller.operator, edit, actorOf(c)));
   },
