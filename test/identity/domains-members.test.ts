@@ -1,8 +1,13 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { insertIdentifier } from "#identity/accounts/queries.ts";
 import { leaveAllDomains } from "#identity/domains/leaving.ts";
 import { endExpiredMemberships } from "#identity/domains/membership.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
+import { messagesOfAccount } from "#messaging/queries.ts";
+import { newId } from "#platform/crypto.ts";
+import { database } from "#platform/db.ts";
+import { join } from "../support/controllers.ts";
 import { aController, aDomain, aMember, audited, eventsOf, refusal, roleIn } from "../support/domains.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
 
@@ -273,6 +278,10 @@ test("DOM-4 handing over needs a fresh proof, and more than four digits", async 
   const low = await aPerson({ acr: "low" });
   const second = await aDomain(low);
   expect(await refusal(await offer(second.id, low, await aMember(second.id)))).toEqual([403, "acr_too_low"]);
+  const third = await aDomain();
+  await join(third.id, low.account, "member");
+  await offer(third.id, third.owner, low);
+  expect(await refusal(await takeOver(third.id, low))).toEqual([403, "acr_too_low"]);
 });
 
 test("DOM-3 a guest is out the moment its stay is over, and the sweep tells of it once", async () => {
@@ -319,4 +328,20 @@ test("DOM-4 who deletes an account first hands over what others live in", async 
     reason: "owner_must_transfer",
   });
   expect([await roleIn(id, owner.account), await roleIn(alone, owner.account)]).toEqual(["owner", "owner"]);
+});
+
+test.each([
+  ["is taken out of it", (id: string, member: string) => `/domains/${id}/members/${member}`],
+  ["lived there when it was deleted", (id: string) => `/domains/${id}`],
+])("DOM-4 whoever loses a domain is told: who %s", async (_, path) => {
+  const { id, owner } = await aDomain();
+  const member = await aMember(id);
+  const address = `${newId("x").toLowerCase()}@example.net`;
+  const proven = { type: "email", value: address, verifiedAt: new Date(), createdAt: new Date() } as const;
+  await insertIdentifier(database(env), { operator: "main", id: newId("idn"), accountId: member.account, ...proven });
+  const answer = await shield(path(id, member.account), { token: owner.token, method: "DELETE" });
+  expect(answer.ok).toBe(true);
+  const told = async (account: string) => messagesOfAccount(database(env), "main", account, 10);
+  expect(await told(member.account)).toMatchObject([{ recipient: address, purpose: "removed_from_domain" }]);
+  expect(await told(owner.account)).toEqual([]);
 });

@@ -27,6 +27,9 @@ const Change = z
   .refine((change) => change.role !== undefined || change.expires_at !== undefined, "nothing to change");
 const Next = z.object({ account_id: z.string().max(64) });
 
+/** A home does not change hands by four digits, on neither side. */
+const firm = bearer({ firm: true });
+
 /** Who belongs to a domain, as what; leaving it, and handing it over. */
 export const memberRoutes = new Hono<ShieldEnv>()
   .get("/domains/:id/members", about("Who belongs to a domain"), bearer(), query(Page), async (c) => {
@@ -89,7 +92,7 @@ export const memberRoutes = new Hono<ShieldEnv>()
     await takeBack(c.env, caller.operator, id, actorOf(c));
     return c.body(null, 204);
   })
-  .post("/domains/:id/owner/accept", about("Become the owner of an offered domain"), bearer(), async (c) => {
+  .post("/domains/:id/owner/accept", about("Become the owner of an offered domain"), firm, async (c) => {
     const caller = c.get("caller");
     const id = c.req.param("id");
     await demand(c.env, caller, "view", { type: "domain", id });
