@@ -4,11 +4,13 @@ import { accountById, raiseEpoch } from "#identity/accounts/queries.ts";
 import { deleteDomain } from "#identity/domains/domains.ts";
 import { domainsToHandOver, leaveAllDomains } from "#identity/domains/leaving.ts";
 import { changeRole } from "#identity/domains/members.ts";
-import { insertMember, memberOf, membershipsOf } from "#identity/domains/queries.ts";
-import { type Actor, journal } from "#identity/journal/journal.ts";
+import { endMembership } from "#identity/domains/membership.ts";
+import { insertMember, memberOf, membershipsOf, touchDomain } from "#identity/domains/queries.ts";
+import { type Actor, journal, SYSTEM } from "#identity/journal/journal.ts";
 import { unlockPasswords } from "#identity/login/password-login.ts";
 import { codesFor } from "#identity/login/proof.ts";
-import { endAllSessions } from "#identity/sessions/sessions.ts";
+import { endSessionsOf } from "#identity/sessions/queries.ts";
+import { forgetTokens } from "#identity/sessions/sessions.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
 import { type CustomerRow, demandNewPassword } from "./customer-queries.ts";
@@ -65,9 +67,12 @@ async function handOver(
       ...{ action: "domain.member_added", target: { kind: "domain", id: domainId }, after: data },
       events: [{ type: "domain.member_added", id: domainId, data }],
     } as const;
+    // What is left of a stay that ran out is told as ended first.
     await db.batch([
+      ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
       insertMember(db, { operator, ...member, role: "owner", joinedAt: now }),
       ...journal(db, operator, actor, entry, now),
+      touchDomain(db, operator, domainId),
     ]);
   }
 }
@@ -80,8 +85,14 @@ export async function endCustomerSessions(
   actor: Actor,
   now = new Date(),
 ): Promise<void> {
-  await raiseEpoch(database(env), operator, id);
-  await endAllSessions(env, operator, { subject: id, reason }, actor, now);
+  const db = database(env);
+  const entry = { action: "sessions.ended", target: { kind: "account", id }, reason };
+  const [ended] = await db.batch([
+    endSessionsOf(db, operator, { subjectId: id, at: now, reason }),
+    raiseEpoch(db, operator, id),
+    ...journal(db, operator, actor, entry, now, "always"),
+  ]);
+  await forgetTokens(env, ended);
 }
 
 /** The password opens nothing any more, until the customer has proven a phone or an address and chosen another. */
@@ -94,11 +105,13 @@ export async function forcePasswordReset(
 ): Promise<void> {
   const db = database(env);
   const entry = { action: "account.password_reset_forced", target: { kind: "account", id: row.id }, reason };
-  await db.batch([
+  const [ended] = await db.batch([
+    endSessionsOf(db, row.operator, { subjectId: row.id, at: now, reason }),
+    raiseEpoch(db, row.operator, row.id),
     demandNewPassword(db, row.operator, row.id),
     ...journal(db, row.operator, actor, entry, now, "always"),
   ]);
-  await endCustomerSessions(env, row, reason, actor, now);
+  await forgetTokens(env, ended);
 }
 
 /** Lifts what wrong passwords and wrong codes have closed. */

@@ -5,10 +5,10 @@ import { updateAccount } from "#identity/accounts/queries.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
-import { aController, aDomain, aMember } from "../support/domains.ts";
+import { aController, aDomain, aMember, eventsOf, roleIn } from "../support/domains.ts";
 import { anAdmin, ops, type SignedAdmin } from "../support/ops.ts";
 import { aPerson, shield } from "../support/shield.ts";
-import { envWith, outside } from "../support/world.ts";
+import { aPhone, envWith, outside } from "../support/world.ts";
 
 const codeIn = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
 const support = () => anAdmin({ roles: [{ role: "support", operator: "main" }] });
@@ -179,6 +179,21 @@ test("OPS-2 a home does not lose its only owner, unless it goes too or gets anot
   expect(await codeIn(await ops(`/domains/${two.id}`, who))).toEqual([404, "domain_not_found"]);
 });
 
+test("OPS-2 a home passes even to somebody whose stay in it has run out", async () => {
+  const who = await anAdmin({ roles: [{ role: "operator_admin", operator: "main" }] });
+  const { id, owner } = await aDomain();
+  await aMember(id);
+  const heir = await aMember(id, "guest", { expiresAt: new Date(Date.now() - 1000) });
+  const version = () =>
+    env.DB.prepare("SELECT policy_version FROM domains WHERE id = ?").bind(id).first<number>("policy_version");
+  const before = (await version())!;
+  const json = { reason: "asked", confirm: owner.account, domains: "transfer", to: heir.account };
+  expect((await ops(`/customers/${owner.account}`, { ...who, method: "DELETE", json })).status).toBe(202);
+  expect(await roleIn(id, heir.account)).toBe("owner");
+  expect(await version()).toBeGreaterThan(before + 1);
+  await eventsOf(id);
+});
+
 test.each([
   ["force-password-reset", 401],
   ["end-sessions", 401],
@@ -190,6 +205,19 @@ test.each([
   expect(await codeIn(await act({}))).toEqual([422, "reason_required"]);
   expect((await act({ reason: "lost phone" })).status).toBe(204);
   expect((await tokensOf(token)).status).toBe(status);
+});
+
+test.each([
+  ["force-password-reset", "account.password_reset_forced"],
+  ["end-sessions", "sessions.ended"],
+])("OPS-5 %s is written down even where nobody was signed in", async (action, written) => {
+  const who = await support();
+  const account = await newAccount(env, "main", { type: "phone", value: aPhone() }, new Date());
+  expect((await ops(`/customers/${account.id}/${action}`, { ...who, json: { reason: "asked" } })).status).toBe(204);
+  const rows = await env.DB.prepare("SELECT reason FROM audit_log WHERE actor_id = ? AND action = ?")
+    .bind(who.id, written)
+    .all();
+  expect(rows.results).toEqual([{ reason: "asked" }]);
 });
 
 test("OPS-5 what is masked is revealed with a reason, so many times a day, however fast one asks", async () => {
