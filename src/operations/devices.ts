@@ -3,10 +3,12 @@ import * as z from "zod";
 import { settings } from "#env.ts";
 import { editController } from "#identity/controllers/controllers.ts";
 import { banController, resetController, unbanController } from "#identity/controllers/states.ts";
+import { journal } from "#identity/journal/journal.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { idempotent } from "#identity/wire/idempotency.ts";
 import { json, Page, query } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
+import { database } from "#platform/db.ts";
 import { importUnits } from "./device-import.ts";
 import { deviceView, findDevice, searchDevices } from "./device-search.ts";
 import { admin, demandAt, demandMatch, Reason, reasonIn, scopeOf } from "./gate.ts";
@@ -28,6 +30,10 @@ devices.get("/devices", admin("viewer"), query(Search), async (c) => {
 
 devices.get("/devices/:id", admin("viewer"), async (c) => {
   const device = await findDevice(c.env, scopeOf(c, "viewer"), c.req.param("id"));
+  const { operator, id } = device;
+  const entry = { action: "device.viewed", target: { kind: "device", id }, after: { what: "card" } };
+  const db = database(c.env);
+  await db.batch(journal(db, operator, actorOf(c), entry, new Date(), "always"));
   c.header("ETag", `"${device.ver}"`);
   return c.json(deviceView(device));
 });

@@ -28,6 +28,7 @@ domains.get("/domains", admin("viewer"), query(Search), async (c) => {
 
 domains.get("/domains/:id", admin("viewer"), async (c) => {
   const domain = await findDomain(c.env, scopeOf(c, "viewer"), c.req.param("id"));
+  await recordDomain(c, { operator: domain.operator, id: domain.id, action: "domain.viewed", after: { what: "card" } });
   c.header("ETag", `"${domain.ver}"`);
   return c.json(domainView(domain));
 });
@@ -41,6 +42,7 @@ domains.get("/domains/:id/members", admin("viewer"), async (c) => {
 
 domains.get("/domains/:id/devices", admin("viewer"), async (c) => {
   const { operator, id } = await findDomain(c.env, scopeOf(c, "viewer"), c.req.param("id"));
+  await recordDomain(c, { operator, id, action: "domain.viewed", after: { what: "devices" } });
   const rows = await controllersOfDomain(database(c.env), operator, id, { after: "", limit: MOST });
   return c.json({ items: rows.map(deviceView), next_cursor: null });
 });
@@ -65,7 +67,7 @@ domains.delete("/domains/:id", admin("operator_admin", { fresh: true }), json(Re
   demandAt(c, "operator_admin", operator, "domain_not_found");
   const reason = reasonIn(c.req.valid("json"));
   await deleteDomain(c.env, operator, { id, detach: true, reason }, actorOf(c));
-  return c.body(null, 204);
+  return c.body(null, 202);
 });
 
 domains.delete("/domains/:id/members/:account", support, json(Reason), async (c) => {

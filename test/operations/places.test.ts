@@ -1,3 +1,4 @@
+import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { randomId, sha256 } from "#platform/crypto.ts";
 import { aController, aDomain, aMember } from "../support/domains.ts";
@@ -36,7 +37,7 @@ test("OPS-2 deleting a home is for an operator's administrator, with a fresh pro
   const roles = [{ role: "operator_admin", operator: "main" }] as const;
   const stale = await anAdmin({ roles: [...roles], authAt: new Date(Date.now() - 301_000) });
   expect(await codeIn(await remove(stale))).toEqual([401, "reauthentication_required"]);
-  expect((await remove(await anAdmin({ roles: [...roles] }))).status).toBe(204);
+  expect((await remove(await anAdmin({ roles: [...roles] }))).status).toBe(202);
 });
 
 test("DEV-3 controllers are found by serial, shut out, let in and freed", async () => {
@@ -95,4 +96,22 @@ test("OPS-2 messages, events and the health of what is outside are read, without
   const events = (await (await ops("/notifications?state=open", { cookie })).json()) as { items: object[] };
   expect(events.items[0]).toMatchObject({ operator: "main", taken_at: null });
   expect(await (await ops("/health/integrations", { cookie })).json()).toMatchObject({ kannel: { configured: true } });
+});
+
+test("OPS-5 whoever looks at a home, at who and what is in it, or at a controller is written down", async () => {
+  const { cookie, id: who } = await support();
+  const { id } = await aDomain();
+  const device = await aController({ domainId: id });
+  for (const path of [`/domains/${id}`, `/domains/${id}/members`, `/domains/${id}/devices`, `/devices/${device}`])
+    expect((await ops(path, { cookie })).status).toBe(200);
+  const { results } = await env.DB.prepare(
+    "SELECT action, target_id, after FROM audit_log WHERE operator = 'main' AND actor_id = ? ORDER BY n",
+  )
+    .bind(who)
+    .all();
+  const seen = (what: string) => JSON.stringify({ what });
+  expect(results).toEqual([
+    ...["card", "members", "devices"].map((what) => ({ action: "domain.viewed", target_id: id, after: seen(what) })),
+    { action: "device.viewed", target_id: device, after: seen("card") },
+  ]);
 });
