@@ -26,7 +26,7 @@ const adding = [describe("Add a phone or e-mail"), owner, json(Identifier), idem
 identifierRoutes.post("/me/identifiers", ...adding, async (c) => {
   const requester = await callersRequester(c);
   const target = targetOf(requester.operator, c.req.valid("json"));
-  return c.json(await addIdentifier(c.env, requester, { account: c.var.caller.id, target }), 202);
+  return c.json(await addIdentifier(c.env, requester, { account: c.var.caller.id, target }, actorOf(c)), 202);
 });
 
 const Verification = z.object({ challenge_id: ChallengeId, code: Code });

@@ -26,6 +26,7 @@ export async function addIdentifier(
   env: Env,
   requester: Requester,
   { account, target }: { account: string; target: Target },
+  actor: Actor,
   now = new Date(),
 ): Promise<ChallengeAnswer & { id: string }> {
   const db = database(env);
@@ -36,8 +37,10 @@ export async function addIdentifier(
   if (proven.length >= MOST) throw fail("access_denied");
   const id = newId("idn");
   const { type, value } = target;
+  const claimed = { ...changeOf(account, "account.identifier_claimed", target), events: [] };
   const along = () => [
     claimIdentifier(db, { operator: operator.id, id, accountId: account, type, value, now }),
+    ...journal(db, operator.id, actor, claimed, now),
     deleteUnprovenClaims(db, operator.id, account, id),
   ];
   const opening = { purpose: "identifier", target, account, deliver: "code", along } as const;
