@@ -3,14 +3,16 @@ import { afterEach, expect, test, vi } from "vitest";
 import { settings } from "#env.ts";
 import { deleteAccount } from "#identity/accounts/accounts.ts";
 import { insertIdentifier, setPassword } from "#identity/accounts/queries.ts";
+import { setClaimCode } from "#identity/controllers/claims.ts";
 import { createDomain } from "#identity/domains/domains.ts";
 import { insertMember } from "#identity/domains/queries.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
-import { newId, randomId } from "#platform/crypto.ts";
+import { newId, randomId, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { hashPassword } from "#platform/passwords.ts";
+import { aController, aHousehold, claim, theController } from "../support/controllers.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aDomain } from "../support/domains.ts";
 import { mails } from "../support/mail.ts";
@@ -406,6 +408,33 @@ test("ACC-8 DOM-3 who joins a domain while their account is deleted leaves that 
   await deleteAccount(joined, "main", { id: person.account, reason: "own wish" }, SYSTEM);
   expect((await eventsOf(domainId)).slice(1)).toEqual(["domain.member_removed"]);
   expect((await eventsOf(person.account)).at(-1)).toBe("account.deleted");
+});
+
+test("ACC-8 DEV-3 the controllers of somebody who is deleted are free, and know nothing of them", async () => {
+  outside();
+  const household = await aHousehold();
+  const controller = await aController();
+  await claim(household, controller);
+  await shield(`/devices/${controller.id}`, { method: "PATCH", token: household.token, json: { name: "У Анны" } });
+  const json = { confirm: `+${household.phone}` };
+  expect((await shield("/me", { method: "DELETE", token: household.token, json })).status).toBe(202);
+  expect(await theController(controller.serial)).toMatchObject({
+    ...{ status: "factory", owner_account_id: null, domain_id: null, name: null, claim_hash: null },
+  });
+  await setClaimCode(env, "main", { id: controller.id, hash: sha256("NEW") }, SYSTEM);
+  expect((await claim(await aHousehold(), { ...controller, code: "NEW" })).status).toBe(201);
+});
+
+test("ACC-7 a claim of a phone is written down, masked, before it is proven", async () => {
+  outside();
+  const [{ token, account }, phone] = [await aPerson(), aPhone()];
+  await added(token, phone);
+  const row = await env.DB.prepare(
+    "SELECT after FROM audit_log WHERE action = 'account.identifier_claimed' AND target_id = ?",
+  )
+    .bind(account)
+    .first<{ after: string }>();
+  expect(JSON.parse(row!.after)).toEqual({ phone: expect.stringMatching(/^\+7916\*\*\*\d{4}$/) });
 });
 
 test("ACC-8 an account that is deleted in this moment makes no domain", async () => {

@@ -2,6 +2,7 @@ import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, isDuplicate, type Statement } from "#platform/db.ts";
+import { freeLooseControllers } from "../controllers/states.ts";
 import { leaveAllDomains } from "../domains/leaving.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
@@ -157,7 +158,7 @@ const ATTEMPTS = 5;
 
 /**
  * Deletes a person: the phones and addresses are free again, every session and membership ends, domains that nobody else
- * belongs to go too. What is left of them goes at the returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the
+ * belongs to go too, and controllers that nobody else has are free. What is left of them goes at the returned time (`LIMITS.keepDeletedDays`); the row keeps its ids, by which the
  * audit goes on to name it. Throws `owner_must_transfer` while others would be left in a domain without an owner.
  */
 export async function deleteAccount(
@@ -186,7 +187,9 @@ export async function deleteAccount(
     ]);
     await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
     const account = await accountById(db, operator, id);
-    if (!account || account.status === "deleted") return eraseAt;
+    if (account && account.status !== "deleted") continue;
+    await freeLooseControllers(env, operator, id, actor, now);
+    return eraseAt;
   }
   throw fail("owner_must_transfer");
 }

@@ -84,6 +84,23 @@ export function controllersOfDomain(db: Db, operator: string, domainId: string, 
   return controllersWhere(db, operator, eq(controllers.domainId, domainId), cut);
 }
 
+/** Those that the account owns and has in no domain. */
+export function looseControllers(db: Db, operator: string, accountId: string) {
+  return db
+    .select({ id: controllers.id })
+    .from(controllers)
+    .where(
+      and(
+        eq(controllers.operator, operator),
+        eq(controllers.ownerAccountId, accountId),
+        isNull(controllers.domainId),
+        eq(controllers.status, "claimed"),
+      ),
+    )
+    .limit(1000)
+    .all();
+}
+
 /** Those that the account owns, and those of the domains that it belongs to now: each found by its own index. */
 export function controllersAround(db: Db, operator: string, accountId: string, cut: Cut, now: Date) {
   const around = sql`${controllers.id} IN (

@@ -1,13 +1,14 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
+import { logError } from "#platform/log.ts";
 import { detachedJournal, detachedRemains } from "../domains/controllers-of-domain.ts";
 import { type Actor, type Entry, journal } from "../journal/journal.ts";
 import type { EventType } from "../journal/queries.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
 import { deleteTries } from "./claim-queries.ts";
-import { controllerById } from "./queries.ts";
+import { controllerById, looseControllers } from "./queries.ts";
 import { banned, deleted, isFreed, resetTo, revokeCredentials, unbanned } from "./state-queries.ts";
 import type { Controller } from "./tables.ts";
 
@@ -76,6 +77,20 @@ export async function resetController(
   if (controller.status === "banned") throw fail("device_banned");
   const entry = entryOf("device.reset", about, { reset: true });
   await free(env, controller, resetTo(db, operator, controller), entry, actor, now);
+}
+
+/** For the deletion of an account, behind it: frees what it owned and had in no domain (any more), which nobody else could. */
+export async function freeLooseControllers(
+  env: Env,
+  operator: string,
+  accountId: string,
+  actor: Actor,
+  now: Date,
+): Promise<void> {
+  for (const { id } of await looseControllers(database(env), operator, accountId))
+    await resetController(env, operator, { id, reason: "its owner is deleted" }, actor, now).catch((error: unknown) =>
+      logError(`controller ${id} of a deleted account not freed`, error),
+    );
 }
 
 /** Deletes a controller for good; its serial cannot enrol again. Throws `device_not_found` and `precondition_failed`. */
