@@ -116,6 +116,7 @@ ALTER TABLE sessions ADD COLUMN install_id TEXT;
 ALTER TABLE sessions ADD COLUMN ip_prefix TEXT;
 ALTER TABLE sessions ADD COLUMN city TEXT;
 CREATE INDEX sessions_expired ON sessions (kind, expires_at);
+CREATE INDEX sessions_client ON sessions (operator, client_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_ended_anywhere ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE signing_keys (

@@ -1,6 +1,7 @@
 import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { eraseDeleted, liftEndedBans, purgeInactive } from "./accounts/housekeeping.ts";
+import { endDisabledClients } from "./clients/disabling.ts";
 import { forgetUsedAssertions } from "./controllers/authenticate.ts";
 import { forgetClaimTries } from "./controllers/claims.ts";
 import { endExpiredMemberships } from "./domains/membership.ts";
@@ -11,6 +12,7 @@ import { forgetIdempotency } from "./wire/idempotency.ts";
 
 /** Each does a limited amount, so that the next minute goes on where this one stopped. */
 const CHORES = {
+  endDisabledClients,
   endExpiredMemberships,
   eraseDeleted,
   forgetClaimTries,

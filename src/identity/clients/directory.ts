@@ -4,6 +4,7 @@ import { newId, randomId, sha256 } from "#platform/crypto.ts";
 import { database, isDuplicate } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { clientAmong, clientsAmong, insertClient, updateClient } from "./directory-queries.ts";
+import { clientSwitched } from "./disabling.ts";
 import type { Client, Method } from "./tables.ts";
 
 /** What confidential clients may be allowed. */
@@ -74,7 +75,7 @@ export async function addClient(
   }
 }
 
-/** Changes what is given; throws `precondition_failed`. A client that is disabled opens nothing from the next strict question on. */
+/** Changes what is given; throws `precondition_failed`. A client that is disabled opens nothing from the next strict question on, and its sessions end. */
 export async function editClient(
   env: Env,
   { operator, id }: Client,
@@ -94,6 +95,7 @@ export async function editClient(
     ...journal(db, operator, actor, entry, now),
   ]);
   if (!client) throw fail("precondition_failed");
+  if (change.status !== undefined) await clientSwitched(env, client, actor, now);
   return client;
 }
 

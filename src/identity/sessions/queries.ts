@@ -175,6 +175,25 @@ export function endSessionsOf(db: Db, operator: string, ending: Ending, except =
   return endSessions(db, operator, ending, ne(sessions.id, except));
 }
 
+/** Living sessions that a client opened, whoever they belong to; at most `limit` at a time. */
+export function endSessionsOfClient(
+  db: Db,
+  operator: string,
+  { clientId, at, reason }: { clientId: string; at: Date; reason: string },
+  limit: number,
+) {
+  const some = db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(eq(sessions.operator, operator), eq(sessions.clientId, clientId), isNull(sessions.endedAt)))
+    .limit(limit);
+  return db
+    .update(sessions)
+    .set({ endedAt: at, endReason: reason })
+    .where(and(eq(sessions.operator, operator), sql`${sessions.id} IN ${some}`, isNull(sessions.endedAt)))
+    .returning({ id: sessions.id, tokenHash: sessions.tokenHash });
+}
+
 /** Those that were seen longest ago, so that at most `keep` live on. */
 export function endSurplusSessions(db: Db, operator: string, ending: Ending, keep: number) {
   const surplus = db

@@ -49,6 +49,7 @@ export const sessions = sqliteTable(
     uniqueIndex("sessions_token").on(t.operator, t.tokenHash),
     index("sessions_account").on(t.operator, t.subjectId, t.endedAt),
     index("sessions_expired").on(t.kind, t.expiresAt),
+    index("sessions_client").on(t.operator, t.clientId).where(sql`ended_at IS NULL`),
     index("sessions_ended_anywhere").on(t.endedAt).where(sql`ended_at IS NOT NULL`),
     index("sessions_ended").on(t.operator, t.endedAt).where(sql`ended_at IS NOT NULL`),
   ],

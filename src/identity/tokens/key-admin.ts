@@ -1,9 +1,10 @@
 import { type Env, settings } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
+import { disabledClients } from "../clients/queries.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { activateSigningKey, revokeKey, signingKeyStates } from "./queries.ts";
-import { type KeyStates, publishRevoked, revokedInKv, signingKey } from "./signing-keys.ts";
+import { clientName, type KeyStates, publishRevoked, revokedInKv, signingKey } from "./signing-keys.ts";
 
 export interface KeyView {
   kid: string;
@@ -86,14 +87,25 @@ export async function revokeSigningKey(
     signingKeyStates(db),
   ]);
   const states = rest.at(-1) as KeyStates;
-  await publishRevoked(env, revokedIn(states), now);
+  await tellRefused(env, now);
   if (revoked.length === 0) throw fail("already_in_state");
   return { kid, active: signingKey(env, states).kid };
 }
 
-/** Every minute: tells the edge which keys are refused, should the first telling have been lost. */
+/** Tells the edge which keys and clients are refused: to be called behind every change of these. */
+export async function tellRefused(env: Env, now: Date): Promise<void> {
+  await publishRevoked(env, await refusedNames(env), now);
+}
+
+async function refusedNames(env: Env): Promise<string[]> {
+  const db = database(env);
+  const [states, clients] = await db.batch([signingKeyStates(db), disabledClients(db)]);
+  return [...revokedIn(states), ...clients.map(({ id }) => clientName(id))];
+}
+
+/** Every minute: tells the edge which keys and clients are refused, should the first telling have been lost. */
 export async function republishRevoked(env: Env, now = new Date()): Promise<void> {
-  const kids = revokedIn(await signingKeyStates(database(env)));
+  const kids = await refusedNames(env);
   const told = await revokedInKv(env);
   if (kids.length !== told.length || kids.some((kid) => !told.includes(kid))) await publishRevoked(env, kids, now);
 }

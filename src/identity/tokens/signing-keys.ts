@@ -42,6 +42,9 @@ export function verificationKey(env: Env, kid: string): Uint8Array | undefined {
   return SIGNING_KEYS.find(kid);
 }
 
+/** How a client that is switched off stands among the names that the edge refuses. */
+export const clientName = (id: string): string => `client:${id}`;
+
 interface Memo {
   kids: ReadonlySet<string>;
   at: number;
@@ -49,7 +52,7 @@ interface Memo {
 const memos = new WeakMap<KVNamespace, Memo>();
 
 /**
- * The revoked keys as the edge knows them. They are asked for again behind an answer, and before one where nobody asked for
+ * The revoked keys as the edge knows them, and the clients that are switched off, by `clientName`. They are asked for again behind an answer, and before one where nobody asked for
  * TRUSTED_MS: with KV's own copy, which is as old at most, a revoked key is found out within the minute.
  */
 export async function revokedAtEdge(env: Env, later: After, now: Date): Promise<ReadonlySet<string>> {

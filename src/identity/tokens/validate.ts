@@ -6,7 +6,7 @@ import type { After } from "#platform/http.ts";
 import { type SessionState, sessionState } from "../sessions/queries.ts";
 import { type Freshness, keyOf, rememberAlive } from "../sessions/sessions.ts";
 import { type Claims, readAccessToken, subjectOf } from "./access-token.ts";
-import { revokedAtEdge } from "./signing-keys.ts";
+import { clientName, revokedAtEdge } from "./signing-keys.ts";
 import type { Subject } from "./subject.ts";
 
 interface Asked {
@@ -39,6 +39,7 @@ export async function validate(
       revokedAtEdge(env, later, now),
     ]);
     if (revoked.has(kid)) throw fail("token_invalid");
+    if (revoked.has(clientName(claims.client_id))) throw fail("session_revoked");
     if (entry && "ended" in entry) throw fail("session_revoked");
     if (entry && now.getTime() - entry.checkedAt < TRUSTED_MS) return subject;
   }
