@@ -9,7 +9,7 @@ import { endAllSessions, endSession, repairTombstones } from "#identity/sessions
 import { validate } from "#identity/tokens/validate.ts";
 import type { After } from "#platform/http.ts";
 import { countedEnv } from "../support/counted.ts";
-import { aPerson, type Signed, shield } from "../support/shield.ts";
+import { aClient, aPerson, type Signed, shield } from "../support/shield.ts";
 import { envWith, outside } from "../support/world.ts";
 
 outside(); // owners are told of what happens to their accounts
@@ -158,6 +158,21 @@ const refused = (at: Env, { token }: Signed, freshness: "strict" | "edge", when 
     () => false,
     () => true,
   );
+
+test.each([
+  ["of another subject", { sub: "acc_01HZZZZZZZZZZZZZZZZZZZZZZZ" }],
+  ["of another operator", { op: "elsewhere" }],
+  ["of an earlier epoch", { ep: 0 }],
+])("TOK-5 TOK-10 the edge takes no token %s for a session that it knows", async (_, claims) => {
+  const { token } = await aPerson();
+  const asked = { kinds: ["account"], freshness: "edge" } as const;
+  await settled((later) => validate(env, token, asked, later));
+  const changed = forged(token, { claims });
+  await expect(validate(env, changed, asked, () => {})).rejects.toMatchObject({ reason: "session_revoked" });
+  const { id: user, secret: password } = await aClient({ kind: "confidential", scopes: ["introspect"] });
+  const told = await shield("/oauth/introspect", { basic: { user, password }, form: { token: changed } });
+  expect(await told.json()).toEqual({ active: false });
+});
 
 /** KV as another location sees it: what it once read stays for a while. */
 function aFarEdge(): Env {

@@ -77,7 +77,7 @@ export async function reauthenticate(
     signingKeyStates(db),
   ]);
   if (renewed.length === 0) throw fail("session_revoked");
-  later(() => rememberAlive(env, operator, session, now));
+  later(() => rememberAlive(env, { id: session, operator, subject: id, epoch: account.epoch }, now));
   const seconds = settings(env).LIMITS.accessSeconds;
   const subject = { ...caller, amr, acr, authAt: now, epoch: account.epoch };
   const token = await mintAccessToken(env, signingKey(env, states), subject, seconds, now);

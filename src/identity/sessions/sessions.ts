@@ -185,10 +185,23 @@ export async function forgetTokens(env: Env, ended: readonly { tokenHash: string
   await announce(env, { type: "sessions.ended", tokenHashes });
 }
 
+/** What KV holds of a living session that has refresh tokens: whose it is, and below which epoch its tokens are dead. */
+export interface Remembered {
+  operator: string;
+  subject: string;
+  epoch: number;
+  checkedAt: number;
+}
+
 /** Lets KV say yes for a session that has refresh tokens; and takes it back if the session ended meanwhile. */
-export async function rememberAlive(env: Env, operator: string, id: string, now: Date): Promise<void> {
+export async function rememberAlive(
+  env: Env,
+  { id, operator, subject, epoch }: Omit<Remembered, "checkedAt"> & { id: string },
+  now: Date,
+): Promise<void> {
   const hash = sha256(id);
-  const entry = JSON.stringify({ checkedAt: now.getTime() });
+  const remembered: Remembered = { operator, subject, epoch, checkedAt: now.getTime() };
+  const entry = JSON.stringify(remembered);
   await env.TOKENS.put(keyOf(hash), entry, { expirationTtl: SNAPSHOT_TRUSTED_MS / 1000 });
   const row = await sessionById(database(env), operator, id);
   if (!row || row.endedAt !== null) await entomb(env, [hash]);

@@ -82,7 +82,7 @@ export async function openTokens(
   const inserted = results.at(-2) as unknown[];
   if (ended.length > 0) await forgetTokens(env, ended);
   if (inserted.length === 0) throw fail("session_revoked");
-  later(() => rememberAlive(env, operator, row.id, now));
+  later(() => rememberAlive(env, { id: row.id, operator, subject, epoch }, now));
   if (ended.length > 0 && kind === "account") later(() => tellOwner(env, operator, subject, "session_capped"));
   return tokenAnswer(env, signingKey(env, states), row, epoch, now);
 }

@@ -53,7 +53,9 @@ export async function refresh(
       expiresAt,
     });
     if (won) {
-      later(() => rememberAlive(env, operator, token.session, now));
+      const { subjectId: subject } = first.state.session;
+      const alive = { id: token.session, operator, subject, epoch: epochOf(first.state) };
+      later(() => rememberAlive(env, alive, now));
       return answer(env, first, { generation: generation + 1, expiresAt }, now);
     }
   }

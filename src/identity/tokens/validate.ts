@@ -4,7 +4,7 @@ import { sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { type SessionState, sessionState } from "../sessions/queries.ts";
-import { type Freshness, keyOf, rememberAlive } from "../sessions/sessions.ts";
+import { type Freshness, keyOf, type Remembered, rememberAlive } from "../sessions/sessions.ts";
 import { type Claims, readAccessToken, subjectOf } from "./access-token.ts";
 import { clientName, revokedAtEdge } from "./signing-keys.ts";
 import type { Subject } from "./subject.ts";
@@ -15,7 +15,7 @@ interface Asked {
 }
 
 /** What KV holds under a session's hash. */
-type Entry = { checkedAt: number } | { ended: true };
+type Entry = Remembered | { ended: true };
 
 const KV_CACHE_S = 30;
 const TRUSTED_MS = 600_000;
@@ -41,13 +41,18 @@ export async function validate(
     if (revoked.has(kid)) throw fail("token_invalid");
     if (revoked.has(clientName(claims.client_id))) throw fail("session_revoked");
     if (entry && "ended" in entry) throw fail("session_revoked");
-    if (entry && now.getTime() - entry.checkedAt < TRUSTED_MS) return subject;
+    if (entry && speaksOf(entry, claims) && now.getTime() - entry.checkedAt < TRUSTED_MS) return subject;
   }
   const [state] = await sessionState(database(env), claims.op, claims.sid, kid);
   demandGood(claims, state, now);
-  if (freshness === "edge") later(() => rememberAlive(env, claims.op, claims.sid, now));
+  const { sid: id, op: operator, sub } = claims;
+  if (freshness === "edge") later(() => rememberAlive(env, { id, operator, subject: sub, epoch: epochOf(state) }, now));
   return { ...subject, ...(claims.knd === "device" && { domain: state.domainId }) };
 }
+
+/** Whether the edge knows this very token's session. Where it does not, D1 decides. */
+const speaksOf = ({ operator, subject, epoch }: Remembered, { op, sub, ep }: Claims): boolean =>
+  operator === op && subject === sub && ep >= epoch;
 
 /**
  * Whether what a token opened may stay open: asks D1 in one trip. The token itself may have expired since it was read, at `readAt`.
@@ -71,9 +76,9 @@ function demandGood(claims: Claims, state: SessionState | undefined, now: Date):
 }
 
 /** Whether everything that an access token depends on is alive: its key, its session, its subject, its epoch. */
-export function isStillGood({ sub, knd, ep }: Claims, state: SessionState, now: Date): boolean {
-  const { subjectId, kind } = state.session;
-  if (state.keyRevokedAt !== null || subjectId !== sub || kind !== knd) return false;
+export function isStillGood({ op, sub, knd, ep }: Claims, state: SessionState, now: Date): boolean {
+  const { operator, subjectId, kind } = state.session;
+  if (state.keyRevokedAt !== null || operator !== op || subjectId !== sub || kind !== knd) return false;
   return sessionIsAlive(state, now) && ep >= epochOf(state);
 }
 
