@@ -13,6 +13,7 @@ import {
   type PoolName,
   within,
 } from "./code-state.ts";
+import { maySend } from "./send-rules.ts";
 
 export type GuessVerdict =
   | { ok: true }
@@ -53,7 +54,8 @@ export function guess(
   const live = POOLS.filter((name) => (knows || name === "open") && isCode(state[name].challenge, binding, now));
   if (live.length === 0) return refusal("none");
   const fresh = live.filter((name) => state[name].challenge!.tries < policy.tries);
-  if (fresh.length === 0) return refusal("exhausted");
+  // Only a new code helps.
+  if (fresh.length === 0) return refusal("exhausted", now + 1000 * secondsToNextSend(state, policy, install, now));
   const usable = fresh.filter((name) => failuresEnd(state[name], name, policy) <= now);
   if (usable.length === 0)
     return refusal("failures", Math.min(...fresh.map((name) => failuresEnd(state[name], name, policy))));
@@ -64,6 +66,11 @@ export function guess(
   const triesLeft = policy.tries - Math.min(...usable.map((name) => state[name].challenge!.tries)) - 1;
   const next = { ...state, ...failed, failuresInARow: state.failuresInARow + 1, lastFailureAt: now };
   return { verdict: { ok: false, reason: "wrong", triesLeft, retryAfter: 0 }, state: next };
+}
+
+function secondsToNextSend(state: CodeState, policy: CodePolicy, install: string | undefined, now: number): number {
+  const next = maySend(state, policy, install, now);
+  return next.allowed ? 1 : next.retryAfter;
 }
 
 const isCode = (challenge: Challenge | undefined, binding: string | undefined, now: number) =>

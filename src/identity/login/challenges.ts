@@ -13,7 +13,14 @@ import type { GuessVerdict } from "../codes/guess-rules.ts";
 import type { SendVerdict } from "../codes/send-rules.ts";
 import { isShutOut } from "./admission.ts";
 import { codesFor, policyOf } from "./proof.ts";
-import { insertChallenge, OPERATIONS, openChallengeRow, operationsChallenge, prolongChallenge } from "./queries.ts";
+import {
+  challengeClient,
+  insertChallenge,
+  newestChallenge,
+  OPERATIONS,
+  openChallengeRow,
+  prolongChallenge,
+} from "./queries.ts";
 import type { Challenge } from "./tables.ts";
 import { demandChannel, type Target } from "./targets.ts";
 import { codeText, existsText } from "./texts.ts";
@@ -75,6 +82,13 @@ export async function openChallenge(
     ]);
   });
   return answerOf(id, target, policy, sent, now);
+}
+
+/** Which client asked for a challenge, for whoever does not say so again. Throws `code_invalid` for no challenge. */
+export async function clientOfChallenge(env: Env, id: string): Promise<string> {
+  const [client] = await challengeClient(database(env), id, settings(env).OPERATOR);
+  if (!client) throw fail("code_invalid", { extra: { tries_left: 0 } });
+  return client.id;
 }
 
 /** A new code for the same challenge; the old one is dead. Throws as `openChallenge` does, and `code_invalid` for no open challenge. */
@@ -166,6 +180,8 @@ function refusedSend({ reason, retryAfter }: Extract<SendVerdict, { allowed: fal
 interface Redeeming {
   /** Left out where Operations sent the code: then the newest such one to `target` is meant. */
   id: string | undefined;
+  /** Without an id, one that the client itself asked for will do as well. */
+  orOwn?: boolean | undefined;
   code: string;
   /** The login that the request names; where it names none, the challenge's own counts. */
   target?: Target | undefined;
@@ -180,7 +196,7 @@ interface Redeeming {
 export async function redeemChallenge(
   env: Env,
   requester: Requester,
-  { id: named, code, target, purposes }: Redeeming,
+  { id: named, orOwn = false, code, target, purposes }: Redeeming,
   later: After,
   now = new Date(),
 ): Promise<Challenge> {
@@ -188,7 +204,8 @@ export async function redeemChallenge(
   const db = database(env);
   const row =
     named === undefined
-      ? target && (await operationsChallenge(db, operator.id, target, purposes, now))
+      ? target &&
+        (await newestChallenge(db, operator.id, { target, clients: unnamedOf(client.id, orOwn), purposes }, now))
       : await openChallengeRow(db, operator.id, named, now);
   const isForClient = row && (row.clientId === client.id || (named === undefined && row.clientId === OPERATIONS));
   if (!isForClient || !purposes.includes(row.purpose)) throw fail("code_invalid", { extra: { tries_left: 0 } });
@@ -209,6 +226,8 @@ export async function redeemChallenge(
 // Only who signs in for the first time may have a code without having an account.
 const isDecoy = ({ accountId, purpose }: Challenge): boolean => accountId === null && purpose !== "auto";
 
+const unnamedOf = (client: string, orOwn: boolean): string[] => (orOwn ? [OPERATIONS, client] : [OPERATIONS]);
+
 function refusedGuess({ reason, triesLeft, retryAfter }: Extract<GuessVerdict, { ok: false }>) {
   switch (reason) {
     case "wrong":
@@ -216,7 +235,7 @@ function refusedGuess({ reason, triesLeft, retryAfter }: Extract<GuessVerdict, {
     case "none":
       return fail("code_invalid", { extra: { tries_left: 0 } });
     case "exhausted":
-      return fail("code_exhausted", { extra: { tries_left: 0 } });
+      return fail("code_exhausted", { retryAfter, extra: { tries_left: 0 } });
     case "failures":
     case "locked":
       return fail("target_blocked", { retryAfter });

@@ -21,6 +21,8 @@ export interface Claim {
   password?: string | undefined;
   /** Left out where Operations sent the code. */
   challengeId?: string | undefined;
+  /** There was no room for a challenge's id: the newest code that the client asked for is meant. */
+  newest?: boolean | undefined;
   code?: string | undefined;
 }
 
@@ -70,7 +72,7 @@ export const idProvider: IdProvider = {
 async function byCode(
   env: Env,
   requester: Requester,
-  { method, target, challengeId, code = "" }: Claim & { target: Target },
+  { method, target, challengeId, newest, code = "" }: Claim & { target: Target },
   actorFor: (id: string) => Actor,
   later: After,
   now: Date,
@@ -79,7 +81,7 @@ async function byCode(
   // An SMS is `sms`; `code` is a mail, or whatever Operations sent.
   if (method === "sms" ? target.type !== "phone" : challengeId !== undefined && target.type !== "email")
     throw nothing();
-  const redeeming = { id: challengeId, code, target, purposes: ["login", "auto"] } as const;
+  const redeeming = { id: challengeId, orOwn: newest, code, target, purposes: ["login", "auto"] } as const;
   const challenge = await redeemChallenge(env, requester, redeeming, later, now);
   const found = await holderOf(database(env), operator.id, { login: target });
   // Whose code it was may have lost the number since.

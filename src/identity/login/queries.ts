@@ -22,15 +22,31 @@ export function openChallengeRow(db: Db, operator: string, id: string, now: Date
     .get();
 }
 
+/** At whose request a challenge was opened, whichever operator's; `preset` is one that needs no row of its own. */
+export function challengeClient(db: Db, id: string, preset: string) {
+  const operators = sql`(SELECT operator FROM operators UNION SELECT ${preset})`;
+  return db
+    .select({ id: challenges.clientId })
+    .from(challenges)
+    .where(and(sql`${challenges.operator} IN ${operators}`, eq(challenges.id, id)))
+    .limit(1);
+}
+
 /** At whose request Operations sends codes: no client of any operator has this id. */
 export const OPERATIONS = "operations";
 
-/** The newest code that Operations sent to that login and that still counts: its reader knows no challenge by id. */
-export function operationsChallenge(
+interface Unnamed {
+  target: Pick<Challenge, "type" | "value">;
+  /** Who may have asked for it. */
+  clients: readonly string[];
+  purposes: readonly Challenge["purpose"][];
+}
+
+/** The newest code that was sent to that login and that still counts, for a reader who knows no challenge by id. */
+export function newestChallenge(
   db: Db,
   operator: string,
-  { type, value }: Pick<Challenge, "type" | "value">,
-  purposes: readonly Challenge["purpose"][],
+  { target: { type, value }, clients, purposes }: Unnamed,
   now: Date,
 ) {
   return db
@@ -41,7 +57,7 @@ export function operationsChallenge(
         eq(challenges.operator, operator),
         eq(challenges.type, type),
         eq(challenges.value, value),
-        eq(challenges.clientId, OPERATIONS),
+        inArray(challenges.clientId, [...clients]),
         inArray(challenges.purpose, [...purposes]),
         isNull(challenges.usedAt),
         gt(challenges.expiresAt, now),

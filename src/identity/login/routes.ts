@@ -7,7 +7,7 @@ import { cityOf, Device, deviceInfo, publicRequester } from "../accounts/request
 import type { ShieldEnv } from "../wire/context.ts";
 import { check, json, Login } from "../wire/input.ts";
 import { basicLogin } from "./basic-login.ts";
-import { resendChallenge } from "./challenges.ts";
+import { clientOfChallenge, resendChallenge } from "./challenges.ts";
 import { clientOfFirstStep, sendSecondStep, takeSecondStep } from "./second-step.ts";
 import { type Origin, signIn } from "./sign-in.ts";
 import { sendSignInCode } from "./sign-in-code.ts";
@@ -34,12 +34,13 @@ loginRoutes.post("/auth/challenges", describe("Ask for a code to sign in with"),
   return c.json(await sendSignInCode(c.env, requester, { target, purpose, channel: channel ?? undefined }), 202);
 });
 
-const Again = z.object({ client_id: ClientId, device: Device.nullish() });
+const Again = z.object({ client_id: ClientId.nullish(), device: Device.nullish() });
 
 loginRoutes.post("/auth/challenges/:id/resend", describe("Another code"), json(Again), async (c) => {
   const { client_id, device } = c.req.valid("json");
-  const requester = await publicRequester(c, client_id, device?.id);
-  return c.json(await resendChallenge(c.env, requester, c.req.param("id")), 202);
+  const id = c.req.param("id");
+  const requester = await publicRequester(c, client_id ?? (await clientOfChallenge(c.env, id)), device?.id);
+  return c.json(await resendChallenge(c.env, requester, id), 202);
 });
 
 const needs = (field: "password" | "code", context: z.RefinementCtx) =>
@@ -77,6 +78,8 @@ loginRoutes.post("/auth/login", describe("Sign in"), fromJsonOrBasic, async (c) 
   const claim = {
     ...{ method, login, password: password ?? undefined },
     ...{ challengeId: challenge_id ?? undefined, code: code ?? undefined },
+    // A client that knows nothing but RFC 7617 names a login and its code.
+    newest: (await c.req.text()).trim() === "",
   };
   return c.json(await signIn(c.env, requester, claim, originOf(c, device), after(c)));
 });
