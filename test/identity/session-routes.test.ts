@@ -138,3 +138,16 @@ test("TOK-12 a person has so many sessions, and past that the one seen longest a
   expect(await Promise.all(tokens.map(isAlive))).toEqual([false, true, true, true]);
   expect(await itemsOf(tokens[3]!)).toHaveLength(3);
 });
+
+test("TOK-11 the list of sessions comes page by page", async () => {
+  const { token, phone } = await aPerson();
+  const ids = new Set([(await itemsOf(token))[0]!.id]);
+  for (let i = 0; i < 2; i++) ids.add((await aPerson({ phone })).tokens.session_id);
+  const page = async (query: string) =>
+    (await shield(`/sessions?${query}`, { token })).json<{ items: { id: string }[]; next_cursor: string | null }>();
+  const first = await page("limit=2");
+  const second = await page(`limit=2&cursor=${first.next_cursor}`);
+  expect([first.items.length, second.items.length, second.next_cursor]).toEqual([2, 1, null]);
+  expect(new Set([...first.items, ...second.items].map(({ id }) => id))).toEqual(ids);
+  expect((await shield("/sessions?limit=101", { token })).status).toBe(422);
+});

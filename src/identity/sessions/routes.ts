@@ -3,7 +3,7 @@ import { describeRoute } from "hono-openapi";
 import * as z from "zod";
 import { bearer, demandFresh } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
-import { query } from "../wire/input.ts";
+import { Page, query } from "../wire/input.ts";
 import { endAllSessions, endSession, listSessions } from "./sessions.ts";
 import type { Session } from "./tables.ts";
 
@@ -12,10 +12,18 @@ export const sessionRoutes = new Hono<ShieldEnv>();
 
 const describe = (summary: string) => describeRoute({ tags: ["shield"], summary });
 
-sessionRoutes.get("/sessions", describe("Where I am signed in"), bearer(), async (c) => {
+sessionRoutes.get("/sessions", describe("Where I am signed in"), bearer(), query(Page), async (c) => {
   const { operator, id, session } = c.var.caller;
+  const { limit, cursor } = c.req.valid("query");
   const live = await listSessions(c.env, operator, id);
-  return c.json({ items: live.map((one) => viewOf(one, session)), next_cursor: null });
+  // They are few: a session that ended since the page before only makes the list begin anew.
+  const from = live.findIndex((one) => one.id === cursor) + 1;
+  const page = live.slice(from, from + limit);
+  const isLast = from + limit >= live.length;
+  return c.json({
+    items: page.map((one) => viewOf(one, session)),
+    next_cursor: isLast ? null : page.at(-1)!.id,
+  });
 });
 
 const viewOf = (session: Session, current: string) => ({
