@@ -303,3 +303,16 @@ test("POL-6 a rule that only operators write, and the table of roles, count in a
     body: { decision: false, context: { reason: "denied_by_policy" } },
   });
 });
+
+test.each(["constructor", "__proto__", "toString"])(
+  "POL-2 a resource of the type %s is unknown like any",
+  async (type) => {
+    const home = await aHousehold();
+    const { basic } = await aService();
+    const asked = {
+      ...evaluation(home, home.owner),
+      resource: { type, id: "x", properties: { domain: home.domain } },
+    };
+    expect(await asks(basic, "evaluation", asked)).toMatchObject({ status: 200 });
+  },
+);

@@ -25,7 +25,9 @@ export function roleAllows(role: Role, type: string, action: string, changed: Fa
 
 function actionsOn(role: Role, type: string, rows: Facts["roleGrants"]): readonly string[] {
   const row = (wanted: string) => rows.find(({ resType }) => resType === wanted)?.actions;
-  return row(type) ?? row("*") ?? BUILT_IN[role][type] ?? BUILT_IN[role]["*"] ?? [];
+  // A type is whatever somebody asks about: `constructor` has a row no more than any other unknown one.
+  const builtIn = Object.hasOwn(BUILT_IN[role], type) ? BUILT_IN[role][type] : BUILT_IN[role]["*"];
+  return row(type) ?? row("*") ?? builtIn ?? [];
 }
 
 function includes(actions: readonly string[], action: string): boolean {
