@@ -11,10 +11,10 @@ import { loginRoutes } from "./login/routes.ts";
 import { totpRoutes } from "./login/totp-routes.ts";
 import { accessRoutes } from "./policies/access-routes.ts";
 import { policyRoutes } from "./policies/routes.ts";
+import { sessionRoutes } from "./sessions/routes.ts";
 import { deviceLoginRoutes } from "./tokens/device-login-routes.ts";
 import { metadata } from "./tokens/metadata.ts";
 import { oauthRoutes } from "./tokens/routes.ts";
-import { sessionRoutes } from "./sessions/routes.ts";
 import type { ShieldEnv } from "./wire/context.ts";
 import { allowClientOrigins } from "./wire/cors.ts";
 import { limitInput } from "./wire/input.ts";
@@ -51,4 +51,4 @@ shield.route("/oauth", oauthRoutes);
 shield.route("/", deviceLoginRoutes);
 shield.get("/.well-known/oauth-authorization-server", metadata);
 
-shield.all("*", nothingHere);
+shield.all("*", nothingHere(shield));

@@ -1,25 +1,36 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import { settings } from "#env.ts";
+import { type Env, settings } from "#env.ts";
 import { operatorsOf } from "#identity/admins/sessions.ts";
 import { Evaluation, questionOf } from "#identity/policies/access-wire.ts";
 import { explain } from "#identity/policies/explain.ts";
+import type { Question } from "#identity/policies/question.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { check, json, Page, query } from "#identity/wire/input.ts";
 import { mailIsAvailable } from "#messaging/mail.ts";
 import { messagesOfAccount } from "#messaging/queries.ts";
+import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
 import { recordLook } from "./customer-card.ts";
+import { customerAmong } from "./customer-queries.ts";
 import { findCustomer } from "./customer-search.ts";
 import { admin, demandAt, scopeOf } from "./gate.ts";
-import { messageView } from "./messages-view.ts";
-import { lastDelivered, notificationsWhere } from "./place-queries.ts";
+import { listMessages, messageView } from "./messages-view.ts";
+import { domainAmong, lastDelivered, notificationsWhere } from "./place-queries.ts";
 
 /** What left the house, what waits to, and why somebody may or may not do something. */
 export const messages = new Hono<ShieldEnv>();
 
-messages.get("/messages", admin("viewer"), query(z.object({ account: z.string().min(1).max(100) })), async (c) => {
-  const row = await findCustomer(c.env, scopeOf(c, "viewer"), c.req.valid("query").account);
+const Messages = Page.extend({ account: z.string().min(1).max(100).optional(), operator: z.string().optional() });
+
+messages.get("/messages", admin("viewer"), query(Messages), async (c) => {
+  const { account, operator, cursor, limit } = c.req.valid("query");
+  if (account === undefined) {
+    const scope = scopeOf(c, "operator_admin", operator);
+    if (scope.length === 0) throw fail("role_insufficient");
+    return c.json(await listMessages(c.env, scope, { cursor, limit }, actorOf(c)));
+  }
+  const row = await findCustomer(c.env, scopeOf(c, "viewer", operator), account);
   await recordLook(c.env, row, "messages", actorOf(c));
   const items = await messagesOfAccount(database(c.env), row.operator, row.id, 100);
   return c.json({ items: items.map(messageView), next_cursor: null });
@@ -55,8 +66,18 @@ messages.get("/health/integrations", admin("viewer"), async (c) => {
 const Explained = Evaluation.extend({ operator: z.string().max(32).optional() });
 
 messages.post("/policies:explain", admin("support"), json(Explained), async (c) => {
-  const { operator = scopeOf(c, "support")[0], ...evaluation } = c.req.valid("json");
-  const place = check(z.string(), operator);
+  const { operator, ...evaluation } = c.req.valid("json");
+  const question = questionOf(evaluation);
+  const place = check(z.string(), operator ?? (await operatorAsked(c.env, scopeOf(c, "support"), question)));
   demandAt(c, "support", place, "operator_not_found");
-  return c.json(await explain(c.env, place, questionOf(evaluation)));
+  return c.json(await explain(c.env, place, question));
 });
+
+/** Whose question it is: the operator of the domain that it names, of the account, else the administrator's first one. */
+async function operatorAsked(env: Env, scope: readonly string[], { subject, resource, domain: named }: Question) {
+  const db = database(env);
+  const domain = resource.type === "domain" ? resource.id : named;
+  const [home] = domain === undefined ? [] : await domainAmong(db, scope, domain);
+  const [person] = home ? [] : await customerAmong(db, scope, subject.id);
+  return home?.operator ?? person?.operator ?? scope[0];
+}

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, gte, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import { controllers } from "#identity/controllers/tables.ts";
 import { domains } from "#identity/domains/tables.ts";
 import { notifications } from "#identity/journal/tables.ts";
@@ -40,7 +40,7 @@ export function controllerAmong(db: Db, operators: readonly string[], id: string
     .limit(1);
 }
 
-/** By id, or by a part of the name as it is written. */
+/** By id or address, or by a part of the name as it is written, in lower case, or with a capital. */
 export function domainsWhere(
   db: Db,
   operators: readonly string[],
@@ -57,12 +57,19 @@ export function domainsWhere(
         eq(domains.status, "active"),
         q === undefined
           ? undefined
-          : sql`(${domains.id} = ${q} OR instr(${domains.name}, ${q}) > 0 OR ${domains.addressRef} = ${q})`,
+          : sql`(${domains.id} = ${q} OR ${domains.addressRef} = ${q}
+              OR EXISTS (SELECT 1 FROM json_each(${JSON.stringify(spellings(q))}) WHERE instr(${domains.name}, value) > 0))`,
         gt(domains.id, after),
       ),
     )
     .orderBy(asc(domains.id))
     .limit(limit);
+}
+
+// SQLite folds the case of Latin letters only.
+function spellings(text: string): string[] {
+  const lower = text.toLowerCase();
+  return [...new Set([text, lower, text.toUpperCase(), lower.replace(/^./u, (first) => first.toUpperCase())])];
 }
 
 export function domainAmong(db: Db, operators: readonly string[], id: string) {
@@ -90,6 +97,17 @@ export function notificationsWhere(
       ),
     )
     .orderBy(asc(notifications.id))
+    .limit(limit);
+}
+
+/** The latest messages, without their texts. */
+export function messagesWhere(db: Db, operators: readonly string[], before: number, limit: number) {
+  const { sealed: _, ...told } = getTableColumns(messages);
+  return db
+    .select(told)
+    .from(messages)
+    .where(and(sql`${messages.operator} IN ${list(operators)}`, lt(messages.createdAt, new Date(before))))
+    .orderBy(desc(messages.createdAt))
     .limit(limit);
 }
 

@@ -38,4 +38,4 @@ for (const part of [
 ])
   ops.route("/", part);
 
-ops.all("*", nothingHere);
+ops.all("*", nothingHere(ops));

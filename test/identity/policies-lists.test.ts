@@ -33,6 +33,11 @@ test("POL-1 a domain's rules are listed to who may share, a guest sees its own, 
   expect(await list(home.owner, `domain=${home.domain}&resource=door:*`)).toEqual([member.account]);
   expect(await list(guest, `subject=account:${guest.account}`)).toEqual([guest.account]);
   expect(await list(guest, `subject=account:${member.account}`)).toBe("validation_failed");
+  expect(await list(home.owner, `domain=${home.domain}&subject=${guest.account}`)).toEqual([guest.account]);
+  expect(await list(home.owner, `resource=${home.door}&subject=${guest.account}`)).toEqual([guest.account]);
+  expect(await list(guest, `subject=${guest.account}`)).toEqual([guest.account]);
+  expect(await list(guest, `subject=${member.account}`)).toBe("validation_failed");
+  expect(await list(stranger, `resource=${home.door}`)).toEqual([]);
 });
 
 test("POL-1 an owner sees no rule of another household, not even one on what is its own now", async () => {

@@ -91,6 +91,18 @@ test.each([
   expect(await codeIn(answer)).toEqual([status, code]);
 });
 
+test("OPS-4 ACC-9 a code goes out as soon as a ban has had its time", async () => {
+  const { cookie } = await support();
+  const { account } = await aPerson();
+  const send = () => ops(`/customers/${account}/send-login-code`, { cookie, json: {}, headers: from() });
+  const until = (time: number) =>
+    env.DB.prepare("UPDATE accounts SET status = 'banned', ban_until = ? WHERE id = ?").bind(time, account).run();
+  await until(Date.now() + 60_000);
+  expect(await codeIn(await send())).toEqual([403, "account_banned"]);
+  await until(Date.now() - 1000);
+  expect((await send()).status).toBe(202);
+});
+
 test("OPS-2 an account can be made without a code, by address too", async () => {
   const { cookie } = await support();
   const json = { login: { type: "email", value: `${randomId(6)}@example.net` }, send_activation: false };

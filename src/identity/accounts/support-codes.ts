@@ -5,6 +5,7 @@ import type { Operator } from "#operator/operators.ts";
 import { database } from "#platform/db.ts";
 import type { Client } from "../clients/tables.ts";
 import { type Actor, journal } from "../journal/journal.ts";
+import { isShutOut } from "../login/admission.ts";
 import { openChallenge, type Requester } from "../login/challenges.ts";
 import { OPERATIONS } from "../login/queries.ts";
 import { masked, targetOf } from "../login/targets.ts";
@@ -51,7 +52,7 @@ export async function sendLoginCode(
   const account = await accountById(database(env), operator.id, accountId);
   if (!account || account.status === "deleted") throw fail("account_not_found");
   if (account.status === "inactive") throw fail("account_not_active");
-  if (account.status === "banned") throw fail("account_banned");
+  if (isShutOut(account, now)) throw fail("account_banned");
   return sendCode(env, operator, { accountId, channel, purpose: "login" }, actor, now);
 }
 

@@ -19,7 +19,8 @@ export async function listPolicies(
   { limit, cursor = "" }: { limit: number; cursor?: string | undefined },
   now = new Date(),
 ): Promise<{ items: Policy[]; next: string | null }> {
-  const aboutSelf = filter.subject?.type === reader.kind && filter.subject.id === reader.id;
+  const { type = reader.kind, id } = filter.subject ?? {};
+  const aboutSelf = type === reader.kind && id === reader.id;
   if (reader.kind === "account" && !filter.domain && !filter.resource && !aboutSelf)
     throw fail("validation_failed", { extra: { errors: [{ pointer: "/domain", code: "required" }] } });
   const rows = await policiesWhere(database(env), reader.operator, filter, cursor, limit + 1);

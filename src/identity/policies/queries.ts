@@ -114,8 +114,8 @@ export function policyById(db: Db, operator: string, id: string) {
 
 export interface PolicyFilter {
   domain?: string | undefined;
-  subject?: { type: Policy["subjType"]; id: string } | undefined;
-  resource?: ResourceRef | undefined;
+  subject?: { type?: Policy["subjType"] | undefined; id: string } | undefined;
+  resource?: { type?: string | undefined; id: string } | undefined;
 }
 
 /** Rules by their id, beginning behind `after`. Of a resource without a domain, those of its own domain: others do not count. */
@@ -123,12 +123,13 @@ export function policiesWhere(db: Db, operator: string, filter: PolicyFilter, af
   const { domain, subject, resource } = filter;
   // By the domain or the subject, where there is one, and not through all rules in their order.
   const id: SQL = (domain ?? subject ?? resource) ? compared(policies.id) : sql`${policies.id}`;
+  const ofType = resource?.type === undefined ? undefined : eq(resources.type, resource.type);
   const home =
     resource &&
     db
       .select({ id: resources.domainId })
       .from(resources)
-      .where(and(eq(resources.operator, operator), eq(resources.type, resource.type), eq(resources.id, resource.id)));
+      .where(and(eq(resources.operator, operator), ofType, eq(resources.id, resource.id)));
   return db
     .select()
     .from(policies)
@@ -136,8 +137,10 @@ export function policiesWhere(db: Db, operator: string, filter: PolicyFilter, af
       and(
         eq(policies.operator, operator),
         domain === undefined ? home && inArray(policies.domainId, home) : eq(policies.domainId, domain),
-        subject && and(eq(policies.subjType, subject.type), eq(policies.subjId, subject.id)),
-        resource && and(eq(policies.resType, resource.type), eq(policies.resId, resource.id)),
+        subject?.type && eq(policies.subjType, subject.type),
+        subject && eq(policies.subjId, subject.id),
+        resource?.type === undefined ? undefined : eq(policies.resType, resource.type),
+        resource && eq(policies.resId, resource.id),
         gt(id, after),
       ),
     )

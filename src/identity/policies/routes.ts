@@ -26,7 +26,7 @@ policyRoutes.post(
   idempotent,
   json(Anything),
   async (c) => {
-    const draft = readPolicy(c.req.valid("json"), new Date());
+    const draft = readPolicy(c.req.valid("json"));
     return written(c, await publishPolicy(c.env, publisherOf(c), draft, actorOf(c)), 201);
   },
 );
@@ -37,7 +37,7 @@ policyRoutes.put(
   personOrService("policies"),
   json(Anything),
   async (c) => {
-    const draft = readPolicy(c.req.valid("json"), new Date());
+    const draft = readPolicy(c.req.valid("json"));
     const change = { id: c.req.param("id"), expected: ifMatch(c), draft };
     return written(c, await replacePolicy(c.env, publisherOf(c), change, actorOf(c)), 200);
   },
@@ -48,13 +48,19 @@ policyRoutes.delete("/policies/:id", describe("Withdraw a rule"), personOrServic
   return c.body(null, 204);
 });
 
-/** `account:acc_1`, `door:*`. */
+/** `account:acc_1`, `door:*`, or the id alone. */
 const Reference = z
   .string()
   .max(200)
-  .regex(/^[^:]+:.+$/)
-  .transform((text) => ({ type: text.slice(0, text.indexOf(":")), id: text.slice(text.indexOf(":") + 1) }));
-const Who = z.object({ type: z.enum(["account", "device", "role", "service"]), id: z.string() });
+  .regex(/^([^:]+:)?[^:].*$/)
+  .transform((text) => {
+    const [, type, id = text] = /^([^:]+):(.+)$/.exec(text) ?? [];
+    return { type, id };
+  });
+const Who = z.object({
+  type: z.union([z.enum(["account", "device", "role", "service"]), z.undefined()]),
+  id: z.string(),
+});
 
 const Filter = Page.extend({
   domain: z.string().min(1).max(128).optional(),

@@ -1,5 +1,7 @@
-import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
+import type { Context, ErrorHandler, Hono, MiddlewareHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { basePath } from "hono/route";
+import { METHOD_NAME_ALL } from "hono/router";
 import { settings } from "#env.ts";
 import { type FailureCode, fail, failureCodeOf } from "#operator/error-catalogue.ts";
 import { errorText } from "#operator/error-mapper.ts";
@@ -59,5 +61,17 @@ function challengeOf(code: FailureCode, status: number): Record<string, string> 
   return challenge(code === "token_missing" ? "Bearer" : 'Bearer error="invalid_token"');
 }
 
-/** The answer to a path that nobody has, where problems are the format. */
-export const nothingHere = (c: Context<ShieldEnv>) => problem(fail("route_not_found"), c);
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/** The answer, where problems are the format, to a path that nobody has among these routes, or not with this method. */
+export const nothingHere = (routes: Hono<ShieldEnv>) => (c: Context<ShieldEnv>) => {
+  const path = c.req.path.slice(basePath(c).length);
+  const answers = (method: string) => {
+    const [matches] = routes.router.match(method === "HEAD" ? "GET" : method, path);
+    return matches.some(([[, route]]) => route.method !== METHOD_NAME_ALL);
+  };
+  const allowed = METHODS.filter(answers);
+  if (allowed.length === 0) return problem(fail("route_not_found"), c);
+  c.header("Allow", allowed.join(", "));
+  return problem(fail("method_not_allowed"), c);
+};
