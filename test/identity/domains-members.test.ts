@@ -1,7 +1,10 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import type { Env } from "#env.ts";
 import { insertIdentifier } from "#identity/accounts/queries.ts";
+import { invite } from "#identity/domains/invitations.ts";
 import { leaveAllDomains } from "#identity/domains/leaving.ts";
+import { changeRole, endMember } from "#identity/domains/members.ts";
 import { endExpiredMemberships } from "#identity/domains/membership.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { messagesOfAccount } from "#messaging/queries.ts";
@@ -9,6 +12,7 @@ import { newId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { join } from "../support/controllers.ts";
 import { aController, aDomain, aMember, audited, eventsOf, refusal, roleIn } from "../support/domains.ts";
+import { meanwhile } from "../support/meanwhile.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
 
 const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
@@ -344,4 +348,34 @@ test.each([
   const told = async (account: string) => messagesOfAccount(database(env), "main", account, 10);
   expect(await told(member.account)).toMatchObject([{ recipient: address, purpose: "removed_from_domain" }]);
   expect(await told(owner.account)).toEqual([]);
+});
+
+test("DOM-3 DOM-4 an administrator who is taken out in this moment does nothing more by that role", async () => {
+  const { id, owner } = await aDomain();
+  const [member, expiresAt] = [await aMember(id), new Date(Date.now() + 60_000)];
+  const without = async (act: (environment: Env, by: string) => Promise<unknown>) => {
+    const admin = await aMember(id, "admin");
+    const demoted = meanwhile(() => patch(id, owner, admin, { role: "member" }));
+    await expect(act(demoted, admin.account)).rejects.toMatchObject({ reason: "role_insufficient" });
+  };
+  const whom = { domainId: id, accountId: member.account, own: "admin" } as const;
+  await without((e, by) => changeRole(e, "main", { ...whom, by, change: { role: "admin" } }, SYSTEM));
+  await without((e, by) => endMember(e, "main", { ...whom, by, reason: "removed" }, SYSTEM));
+  const link = {
+    domainId: id,
+    to: null,
+    role: "member",
+    expiresAt,
+    memberExpiresAt: null,
+    note: null,
+    maxUses: 1,
+  } as const;
+  await without((e, by) =>
+    invite(e, "main", link, { actor: { kind: "account", id: by }, by: "admin", address: "203.0.113.9" }),
+  );
+  expect(await roleIn(id, member.account)).toBe("member");
+  const { items } = (await (await shield(`/domains/${id}/invitations`, { token: owner.token })).json()) as {
+    items: [];
+  };
+  expect(items).toEqual([]);
 });

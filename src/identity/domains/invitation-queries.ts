@@ -1,8 +1,8 @@
 import { aliasedTable, and, asc, desc, eq, gt, lt, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { accountIdentifiers, accounts } from "../accounts/tables.ts";
-import { ifChanged } from "./queries.ts";
-import { domainMembers, domains, type Invitation, invitations } from "./tables.ts";
+import { ifChanged, stillHas } from "./queries.ts";
+import { domainMembers, domains, type Invitation, invitations, type Role } from "./tables.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be
 // awaited alone and several can go to D1 as one atomic `db.batch([...])`.
@@ -170,11 +170,12 @@ export function invitationTimes(db: Db, operator: string, counted: Counted, now:
     .all();
 }
 
-/** Writes an invitation unless the day's are used up, of its domain or of whom it is for: then it returns no row. */
+/** Writes an invitation unless the day's are used up, of its domain or of whom it is for, or its inviter is no longer what they were: then it returns no row. */
 export function insertInvitation(
   db: Db,
   row: Omit<Invitation, "uses" | "status">,
   limits: { perDomain: number; perTarget: number },
+  inviter: Role | null,
 ) {
   const { operator, domainId, toType, toValue, createdAt: now } = row;
   const count = (counted: Counted) =>
@@ -187,7 +188,8 @@ export function insertInvitation(
       sql`SELECT ${operator}, ${row.id}, ${domainId}, ${row.codeHash}, ${toType}, ${toValue}, ${row.role}, ${ms(row.memberExpiresAt)},
         ${row.note}, ${row.maxUses}, 0, 'open', ${row.createdBy}, ${now.getTime()}, ${row.expiresAt.getTime()}
         WHERE ${count({ domainId })} < ${limits.perDomain} AND ${target}
-          AND EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${domainId} AND d.status = 'active')`,
+          AND EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${domainId} AND d.status = 'active')
+          AND ${inviter === null ? sql`1` : stillHas(operator, domainId, { accountId: row.createdBy, role: inviter }, now)}`,
     )
     .returning({ id: invitations.id });
 }

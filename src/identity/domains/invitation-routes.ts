@@ -70,7 +70,7 @@ export const invitationRoutes = new Hono<ShieldEnv>()
         c.env,
         caller.operator,
         { domainId, to, role, expiresAt, memberExpiresAt, note, maxUses },
-        { actor: { ...actorOf(c), id: caller.id }, address: clientAddress(c) },
+        { actor: { ...actorOf(c), id: caller.id }, by: own, address: clientAddress(c) },
         now,
       );
       const { id, link } = invited;

@@ -11,8 +11,8 @@ import { demandChannel, masked, type Target, targetOf } from "../login/targets.t
 import { closeInvitation, insertInvitation, invitationTimes } from "./invitation-queries.ts";
 import { invitationMail, invitationSms } from "./invitation-texts.ts";
 import { codeHashOf } from "./joining.ts";
-import { domainById } from "./queries.ts";
-import type { Invitation } from "./tables.ts";
+import { domainById, memberOf } from "./queries.ts";
+import type { Invitation, Role } from "./tables.ts";
 
 export interface NewInvitation {
   domainId: string;
@@ -37,14 +37,14 @@ const DAY = 86_400_000;
 
 /**
  * Makes an invitation and sends it, where it is for somebody. What it answers, and when, does not depend on whether the phone or the
- * address has an account. Throws `identifier_invalid`, `channel_unavailable`, `invitation_limit` with the seconds to wait,
+ * address has an account. `by` is the role by which the actor may invite, at that moment still. Throws `role_insufficient`, `identifier_invalid`, `channel_unavailable`, `invitation_limit` with the seconds to wait,
  * `rate_limited` where the budgets of sending are used up.
  */
 export async function invite(
   env: Env,
   operatorId: string,
   wanted: NewInvitation,
-  { actor, address }: { actor: Actor & { id: string }; address: string },
+  { actor, by, address }: { actor: Actor & { id: string }; by: Role | null; address: string },
   now = new Date(),
 ): Promise<Invited> {
   const db = database(env);
@@ -60,12 +60,14 @@ export async function invite(
   const { LIMITS } = settings(env);
   const limits = { perDomain: LIMITS.invitationsPerDay, perTarget: LIMITS.invitationsPerTarget };
   const [made] = await db.batch([
-    insertInvitation(db, row, limits),
+    insertInvitation(db, row, limits, by),
     ...journal(db, operatorId, actor, entryOf(row, target), now),
   ]);
   if (made.length === 0) {
     await giveBack?.();
     await demandRoom(env, operatorId, wanted.domainId, target, now);
+    const inviter = await memberOf(db, operatorId, wanted.domainId, actor.id, now);
+    if (by !== null && inviter?.member.role !== by) throw fail("role_insufficient");
     throw (await domainById(db, operatorId, wanted.domainId)) ? fail("invitation_limit") : fail("domain_not_found");
   }
   const link = `${settings(env).PUBLIC_URL}/i/${code}`;

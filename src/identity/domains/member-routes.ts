@@ -49,7 +49,7 @@ export const memberRoutes = new Hono<ShieldEnv>()
     const { role: own } = await demand(c.env, caller, "manage_members", { type: "domain", id: domainId });
     const { role, expires_at: expiresAt } = c.req.valid("json");
     if (role === "owner") demandRecentProof(c.env, caller);
-    const wanted = { domainId, accountId, own, change: { role, expiresAt } };
+    const wanted = { domainId, accountId, own, by: caller.id, change: { role, expiresAt } };
     return c.json(memberView(await changeRole(c.env, caller.operator, wanted, actorOf(c))));
   })
   .delete("/domains/:id/members/:account", about("Take a member out"), bearer(), async (c) => {
@@ -58,7 +58,9 @@ export const memberRoutes = new Hono<ShieldEnv>()
     const isSelf = accountId === caller.id;
     const action = isSelf ? "view" : "manage_members";
     const { role } = await demand(c.env, caller, action, { type: "domain", id: domainId });
-    const ending = isSelf ? ({ own: "self", reason: "left" } as const) : ({ own: role, reason: "removed" } as const);
+    const ending = isSelf
+      ? ({ own: "self", reason: "left" } as const)
+      : ({ own: role, by: caller.id, reason: "removed" } as const);
     await endMember(c.env, caller.operator, { domainId, accountId, ...ending }, actorOf(c));
     if (!isSelf) after(c)(() => tellOwner(c.env, caller.operator, accountId, "removed_from_domain"));
     return c.body(null, 204);

@@ -4,7 +4,14 @@ import { database, type Statement } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { type EndReason, endMembership } from "./membership.ts";
-import { changeMember, type deleteMember, memberOf, touchDomain, withdrawUncoveredInvitations } from "./queries.ts";
+import {
+  type By,
+  changeMember,
+  type deleteMember,
+  memberOf,
+  touchDomain,
+  withdrawUncoveredInvitations,
+} from "./queries.ts";
 import { rolesUpTo } from "./roles.ts";
 import type { Role } from "./tables.ts";
 
@@ -20,14 +27,14 @@ export interface RoleChange {
 }
 
 /**
- * Gives a member another role, or another end. `own` is the role of whoever does it: nobody changes those above, or makes anybody
+ * Gives a member another role, or another end. `own` is the role of whoever does it, and `by` they, where it is to hold until then: nobody changes those above, or makes anybody
  * more than they are. Throws `member_not_found`, `role_insufficient`, `last_owner`, and `validation_failed` for a guest without an
  * end, an owner with one, or an end that is past.
  */
 export async function changeRole(
   env: Env,
   operator: string,
-  { domainId, accountId, own, change }: Member & { own: Role | null; change: RoleChange },
+  { domainId, accountId, own, change, by }: Member & { own: Role | null; change: RoleChange; by?: string },
   actor: Actor,
   now = new Date(),
 ) {
@@ -48,13 +55,32 @@ export async function changeRole(
   } as const;
   const [changed] = await db.batch([
     // Only from the role that was looked at: who became an owner meanwhile is not made a guest by an administrator.
-    changeMember(db, operator, { domainId, accountId, from: [member.role] }, { role, expiresAt }, now),
+    changeMember(
+      db,
+      operator,
+      { domainId, accountId, from: [member.role], by: byRole(by, own) },
+      { role, expiresAt },
+      now,
+    ),
     ...journal(db, operator, actor, entry, now),
     touchDomain(db, operator, domainId, [role, member.role].includes("owner") ? accountId : null),
     withdrawUncoveredInvitations(db, operator, domainId, accountId, now),
   ]);
-  if (changed.length === 0) await explain(env, operator, { domainId, accountId }, member.role, now);
+  if (changed.length === 0) {
+    await demandStill(env, operator, domainId, byRole(by, own), now);
+    await explain(env, operator, { domainId, accountId }, member.role, now);
+  }
   return demandMember(env, operator, { domainId, accountId }, now);
+}
+
+const byRole = (accountId: string | undefined, role: Role | null): By | undefined =>
+  accountId !== undefined && role !== null ? { accountId, role } : undefined;
+
+/** Throws `role_insufficient` where whoever does it has lost, in this moment, the role by which they may. */
+async function demandStill(env: Env, operator: string, domainId: string, by: By | undefined, now: Date): Promise<void> {
+  if (!by) return;
+  const found = await memberOf(database(env), operator, domainId, by.accountId, now);
+  if (found?.member.role !== by.role) throw fail("role_insufficient");
 }
 
 /** A guest's stay has an end that is still to come, an owner's has none. Throws `validation_failed`. */
@@ -78,23 +104,27 @@ async function explain(env: Env, operator: string, pair: Member, was: Role, now:
 }
 
 /**
- * Takes a member out of the domain. `own` is the role of whoever does it; the member itself needs none. Throws
+ * Takes a member out of the domain. `own` is the role of whoever does it, and `by` they, where it is to hold until then; the member itself needs none. Throws
  * `member_not_found`, `role_insufficient`, `last_owner`.
  */
 export async function endMember(
   env: Env,
   operator: string,
-  { domainId, accountId, own, reason }: Member & { own: Role | "self" | null; reason: EndReason },
+  { domainId, accountId, own, reason, by }: Member & { own: Role | "self" | null; reason: EndReason; by?: string },
   actor: Actor,
   now = new Date(),
 ): Promise<void> {
   const db = database(env);
   const from = rolesUpTo(own === "self" ? "owner" : own);
+  const holder = byRole(by, own === "self" ? null : own);
   const { member } = await demandMember(env, operator, { domainId, accountId }, now);
   if (!from.includes(member.role)) throw fail("role_insufficient");
   const [ended] = await db.batch([
-    ...endMembership(db, operator, { domainId, accountId, from }, reason, actor, now),
+    ...endMembership(db, operator, { domainId, accountId, from, by: holder }, reason, actor, now),
   ] as unknown as [ReturnType<typeof deleteMember>, ...Statement[]]);
-  if (ended.length === 0) await explain(env, operator, { domainId, accountId }, member.role, now);
+  if (ended.length === 0) {
+    await demandStill(env, operator, domainId, holder, now);
+    await explain(env, operator, { domainId, accountId }, member.role, now);
+  }
   await announce(env, { type: "domain.lost", operator, accounts: [accountId] });
 }

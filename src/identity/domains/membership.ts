@@ -4,6 +4,7 @@ import { announce } from "#platform/signals.ts";
 import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
 import { deleteInvitationsBefore } from "./invitation-queries.ts";
 import {
+  type By,
   deleteMember,
   deleteOwnPolicies,
   overdueMembers,
@@ -19,6 +20,8 @@ interface Ending {
   from?: readonly Role[];
   /** Only if the membership's time is over by then. */
   overAt?: Date;
+  /** Who ends it by a role of their own. */
+  by?: By | undefined;
 }
 
 /** Why somebody no longer belongs to a domain. */
@@ -33,7 +36,7 @@ const ANY: readonly Role[] = ["owner", "admin", "member", "guest"];
 export function endMembership(
   db: Db,
   operator: string,
-  { domainId, accountId, from = ANY, overAt }: Ending,
+  { domainId, accountId, from = ANY, overAt, by }: Ending,
   reason: EndReason,
   actor: Actor,
   now: Date,
@@ -49,7 +52,7 @@ export function endMembership(
     deleteOwnPolicies(db, operator, domainId, accountId),
     withdrawUncoveredInvitations(db, operator, domainId, accountId, now),
   ];
-  return [deleteMember(db, operator, { domainId, accountId, from, overAt }), ...rest] as const;
+  return [deleteMember(db, operator, { domainId, accountId, from, overAt, by }, now), ...rest] as const;
 }
 
 const PER_SWEEP = 200;

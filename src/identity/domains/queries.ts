@@ -225,11 +225,27 @@ const isOwnedByAnother = (accountId: string) =>
   sql`(${domainMembers.role} <> 'owner' OR EXISTS (SELECT 1 FROM domain_members o WHERE o.operator = ${domainMembers.operator}
     AND o.domain_id = ${domainMembers.domainId} AND o.role = 'owner' AND o.account_id <> ${accountId}))`;
 
+/** Who does something in a domain, and by which role they were allowed to. */
+export interface By {
+  accountId: string;
+  role: Role;
+}
+
+/** They still have that role: who lost it in this moment does nothing more by it. */
+export const stillHas = (operator: string, domainId: string, { accountId, role }: By, now: Date): SQL =>
+  sql`EXISTS (SELECT 1 FROM domain_members b WHERE b.operator = ${operator} AND b.domain_id = ${domainId} AND b.account_id = ${accountId}
+    AND b.role = ${role} AND (b.expires_at IS NULL OR b.expires_at > ${now.getTime()}))`;
+
 /** Changes a current member whose role is one of `from`. */
 export function changeMember(
   db: Db,
   operator: string,
-  { domainId, accountId, from }: { domainId: string; accountId: string; from: readonly Role[] },
+  {
+    domainId,
+    accountId,
+    from,
+    by,
+  }: { domainId: string; accountId: string; from: readonly Role[]; by?: By | undefined },
   change: { role: Role; expiresAt: Date | null },
   now: Date,
 ) {
@@ -242,6 +258,7 @@ export function changeMember(
         isCurrent(now),
         inArray(domainMembers.role, [...from]),
         change.role === "owner" ? undefined : isOwnedByAnother(accountId),
+        by && stillHas(operator, domainId, by, now),
       ),
     )
     .returning({ accountId: domainMembers.accountId });
@@ -256,7 +273,15 @@ export function deleteMember(
     accountId,
     from,
     overAt,
-  }: { domainId: string; accountId: string; from: readonly Role[]; overAt?: Date | undefined },
+    by,
+  }: {
+    domainId: string;
+    accountId: string;
+    from: readonly Role[];
+    overAt?: Date | undefined;
+    by?: By | undefined;
+  },
+  now: Date,
 ) {
   return db
     .delete(domainMembers)
@@ -266,6 +291,7 @@ export function deleteMember(
         inArray(domainMembers.role, [...from]),
         isOwnedByAnother(accountId),
         overAt && lte(domainMembers.expiresAt, overAt),
+        by && stillHas(operator, domainId, by, now),
       ),
     )
     .returning({ accountId: domainMembers.accountId });
