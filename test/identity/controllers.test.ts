@@ -140,7 +140,7 @@ test("DEV-1 where the factory named a secret for enrolment, only its holder enro
 });
 
 test.each<[string, number, string, () => Promise<{ user: string; password: string } | undefined>]>([
-  ["nobody", 401, "invalid_client", async () => undefined],
+  ["nobody", 401, "device_credential_invalid", async () => undefined],
   [
     "a client with another secret",
     401,

@@ -112,6 +112,22 @@ test("TOK-2 TOK-6 introspection tells who a token speaks for, in one round trip"
   });
 });
 
+test("GW-11 a service names its own requests, whichever way it says who it is", async () => {
+  const { id: user, secret: password } = await aClient({ kind: "confidential", scopes: ["introspect", "access"] });
+  const basic = { user, password };
+  const headers = { "x-request-id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" };
+  const granted = await shield("/oauth/token", { basic, form: { grant_type: "client_credentials" } });
+  const { access_token: token } = await granted.json<{ access_token: string }>();
+  const answers = await Promise.all([
+    shield("/oauth/introspect", { basic, form: { token }, headers }),
+    shield("/access/v1/evaluation", { basic, json: {}, headers }),
+    shield("/access/v1/evaluation", { token, json: {}, headers }),
+    shield("/me", { headers }),
+  ]);
+  const own = answers.map((answer) => answer.headers.get("x-request-id") === headers["x-request-id"]);
+  expect(own).toEqual([true, true, true, false]);
+});
+
 test("TOK-13 introspection knows the present refresh token, which nobody can take for an access token", async () => {
   const { tokens, account, client } = await aPerson();
   const basic = await aService(["introspect"]);

@@ -1,4 +1,4 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { describeRoute } from "hono-openapi";
 import * as z from "zod";
 import { fail } from "#operator/error-catalogue.ts";
@@ -31,9 +31,16 @@ const Enrolment = z.object({
   enrolment_secret: z.string().max(256).optional(),
 });
 
+/** Whoever enrols without any credential is no client that we would not know, but a unit that has proven nothing. */
+const withCredential: MiddlewareHandler<ShieldEnv> = async (c, next) => {
+  if (c.req.header("authorization") === undefined) throw fail("device_credential_invalid");
+  await next();
+};
+
 controllerRoutes.post(
   "/devices/enroll",
   describe("Give a controller its own credential and its first tokens"),
+  withCredential,
   confidential("devices:enroll"),
   idempotent,
   json(Enrolment),

@@ -5,6 +5,7 @@ import { after, clientAddress } from "#platform/http.ts";
 import type { Client } from "../clients/tables.ts";
 import { authenticateByAssertion, openDeviceTokens } from "../controllers/authenticate.ts";
 import type { Actor } from "../journal/journal.ts";
+import { adoptRequestId } from "../wire/caller.ts";
 import { actorAs, actorOf, type ShieldEnv } from "../wire/context.ts";
 import { openDeviceGrant, redeemDeviceGrant } from "./device-grants.ts";
 import { introspect, revokeToken } from "./introspect.ts";
@@ -92,6 +93,7 @@ oauthRoutes.post("/introspect", describe("Ask what a token says and whether it l
   const form = await formOf(c);
   const { client, answer } = await introspect(c.env, c.req.header("authorization"), needed(form, "token"));
   c.set("client", client);
+  adoptRequestId(c);
   return c.json(answer);
 });
 

@@ -7,6 +7,7 @@ import type { Freshness } from "../sessions/sessions.ts";
 import type { Subject } from "../tokens/subject.ts";
 import { validate } from "../tokens/validate.ts";
 import type { ShieldEnv } from "./context.ts";
+import { trustedId } from "./request-ids.ts";
 
 interface Wanted {
   /** Which tokens are taken here: people's, unless something else is said. */
@@ -34,6 +35,7 @@ export function bearer({
       after(c),
     );
     c.set("caller", caller);
+    if (caller.kind === "service") adoptRequestId(c);
     if (fresh) demandFresh(c, caller);
     if (firm && caller.acr === "low") throw fail("acr_too_low");
     await next();
@@ -101,7 +103,7 @@ async function scoped(c: Context<ShieldEnv>, scope: string, next: () => Promise<
 export const callersOperator = (c: Context<ShieldEnv>): string => (c.get("caller") ?? c.get("client")).operator;
 
 /** A trusted client may name its request itself, so that one id runs through its logs and ours. */
-function adoptRequestId(c: Context<ShieldEnv>): void {
-  const given = c.req.header("x-request-id");
-  if (given && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(given)) c.set("requestId", given);
+export function adoptRequestId(c: Context<ShieldEnv>): void {
+  const given = trustedId(c.req.header("x-request-id"));
+  if (given !== undefined) c.set("requestId", given);
 }
