@@ -131,6 +131,15 @@ test("the twenty-first device signs out the one seen longest ago", async () => {
     await openSession(env, { account, acr: "low", device: String(i) }, new Date(start + i * 1000));
   expect(await listSessions(env, "main", account, new Date(start + 21_000))).toHaveLength(20);
   expect(await now(env, first, "strict")).toBeUndefined();
+  const rows = await env.DB.prepare(
+    "SELECT action, count(*) AS n FROM audit_log WHERE actor_id = ? AND action LIKE 'session%' GROUP BY action",
+  )
+    .bind(account)
+    .all();
+  expect(rows.results).toEqual([
+    { action: "session.opened", n: 21 },
+    { action: "sessions.ended", n: 1 },
+  ]);
 });
 
 test("a ban ends every session, and nobody can open one until it is lifted", async () => {

@@ -52,6 +52,12 @@ const TOMBSTONE_S = 3600;
 /** Where KV keeps what it knows of a session. */
 export const keyOf = (tokenHash: string) => `session:${tokenHash}`;
 
+/** Why a session ends that was one more than its owner may have, and what the audit says of it. */
+export const TOO_MANY = "too many";
+export const surplusEnded = (subject: string, kind: "account" | "device" = "account") => ({
+  ...{ action: "sessions.ended", target: { kind, id: subject }, reason: TOO_MANY },
+});
+
 /**
  * Signs a device in and returns its token, which is shown once and stored only as a hash. A person may have many
  * devices; past the limit the one seen longest ago is signed out. `along` stands in the same batch.
@@ -64,13 +70,17 @@ export async function openSession(
 ): Promise<string> {
   const { OPERATOR: operator, LIMITS } = settings(env);
   const db = database(env);
-  const token = crypto.randomUUID();
-  const [, ended] = await db.batch([
+  const [id, token, actor] = [randomId(9), crypto.randomUUID(), { kind: "account", id: account } as const];
+  const opened = { action: "session.opened", target: { kind: "session", id }, after: { acr } };
+  const surplus = { subjectId: account, at: now, reason: TOO_MANY };
+  const [ended] = await db.batch([
+    endSurplusSessions(db, operator, surplus, LIMITS.sessionsPerAccount - 1),
+    ...journal(db, operator, actor, surplusEnded(account), now),
     insertSession(db, {
-      ...{ operator, id: randomId(9), subjectId: account, tokenHash: sha256(token), acr, device },
+      ...{ operator, id, subjectId: account, tokenHash: sha256(token), acr, device },
       ...{ createdAt: now, lastSeenAt: now, expiresAt: expiry(env, now) },
     }),
-    endSurplusSessions(db, operator, { subjectId: account, at: now, reason: "too many" }, LIMITS.sessionsPerAccount),
+    ...journal(db, operator, actor, opened, now),
     ...along,
   ]);
   if (ended.length > 0) await forgetTokens(env, ended);

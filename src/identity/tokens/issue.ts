@@ -7,7 +7,7 @@ import { tellOwner } from "../accounts/notices.ts";
 import { networkOf } from "../codes/budgets.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { endSurplusSessions } from "../sessions/queries.ts";
-import { forgetTokens, rememberAlive } from "../sessions/sessions.ts";
+import { forgetTokens, rememberAlive, surplusEnded, TOO_MANY } from "../sessions/sessions.ts";
 import type { DeviceInfo, Session } from "../sessions/tables.ts";
 import { mintAccessToken } from "./access-token.ts";
 import { insertSessionOfLiving, signingKeyStates } from "./queries.ts";
@@ -70,10 +70,15 @@ export async function openTokens(
   };
   // How many sessions a service has is limited by their short lives alone.
   const keep = kind === "service" ? undefined : kind === "device" ? 1 : settings(env).LIMITS.sessionsPerAccount;
-  const surplus = { subjectId: subject, at: now, reason: "too many" };
+  const surplus = { subjectId: subject, at: now, reason: TOO_MANY };
   const [states, ...results] = await db.batch([
     signingKeyStates(db),
-    ...(keep === undefined ? [] : [endSurplusSessions(db, operator, surplus, keep - 1)]),
+    ...(keep === undefined
+      ? []
+      : [
+          endSurplusSessions(db, operator, surplus, keep - 1),
+          ...journal(db, operator, actor, surplusEnded(subject, kind === "device" ? "device" : "account"), now),
+        ]),
     ...along,
     insertSessionOfLiving(db, row, epoch),
     ...journal(db, operator, actor, entry, now),
