@@ -29,7 +29,7 @@ audit.get("/audit", security, query(Filter), async (c) => {
   return c.json(await listAudit(c.env, filterOf(c, filter), { cursor, limit }));
 });
 
-audit.get("/audit/export", security, query(Filter), async (c) => {
+audit.get("/audit/export", admin("security", { fresh: true }), query(Filter), async (c) => {
   const { cursor: _, limit: __, ...given } = c.req.valid("query");
   const filter = filterOf(c, given);
   const db = database(c.env);

@@ -9,6 +9,7 @@ import {
   listClients,
   rotateClientSecret,
 } from "#identity/clients/directory.ts";
+import { OPERATIONS } from "#identity/login/queries.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { idempotent } from "#identity/wire/idempotency.ts";
 import { ifMatch, json, Page, query } from "#identity/wire/input.ts";
@@ -42,6 +43,7 @@ const NewClient = z.object({
   id: z
     .string()
     .regex(/^[A-Za-z0-9_.-]{3,64}$/)
+    .refine((id) => id !== OPERATIONS, "is ours")
     .optional(),
   operator: z.string().min(1).max(32).optional(),
   kind: z.enum(["public", "confidential"]).default("confidential"),

@@ -132,3 +132,11 @@ test("OPS-5 OPS-6 the audit is for security officers, each of its own operators"
   const { items } = (await (await ops("/audit?limit=100", { cookie })).json()) as { items: { operator: string }[] };
   expect(items.every((item) => item.operator === "main")).toBe(true);
 });
+
+test("OPS-5 the audit leaves the house only for somebody who has just proven who they are", async () => {
+  const roles = [{ role: "security", operator: "main" }] as const;
+  const { cookie } = await anAdmin({ roles: [...roles], authAt: new Date(Date.now() - 301_000) });
+  const stale = await ops("/audit/export", { cookie });
+  expect([stale.status, (await stale.json<{ code: string }>()).code]).toEqual([401, "reauthentication_required"]);
+  expect((await ops("/audit", { cookie })).status).toBe(200);
+});

@@ -92,6 +92,7 @@ test("OPS-6 a client that is asked for twice under one key is made once, and sho
 test.each([
   ["a public client has no secret", { kind: "public" }, 201],
   ["an unknown scope", { kind: "confidential", scopes: ["everything"] }, 422],
+  ["the name under which Operations sends codes", { kind: "public", id: "operations" }, 422],
   ["five digits", { kind: "public", otp_length: 5 }, 422],
   ["a path for an origin", { kind: "public", origins: ["https://app.example.net/x"] }, 422],
   ["an operator that is not there", { kind: "public", operator: "nowhere" }, 404],
