@@ -35,7 +35,8 @@ gatewayRoutes.post("/gateway/routes", operatorAdmin, idempotent, json(Document),
 
 gatewayRoutes.post("/gateway/routes:validate", operatorAdmin, json(z.unknown()), async (c) => {
   const body = c.req.valid("json");
-  const given = Array.isArray(body) ? body : ((body as { routes?: unknown[] }).routes ?? [body]);
+  const { routes } = z.object({ routes: z.array(z.unknown()) }).safeParse(body).data ?? {};
+  const given = Array.isArray(body) ? body : (routes ?? [body]);
   const results = await validateRoutes(c.env, given.slice(0, 200));
   return c.json({ ok: results.every(({ ok }) => ok), results });
 });

@@ -14,7 +14,10 @@ keys.get("/keys", admin("security"), async (c) => {
   return c.json({ items, next_cursor: null });
 });
 
-keys.post("/keys/rotate", admin("security", { fresh: true }), json(z.object({ use: z.literal("sign") })), async (c) => {
+/** Which keys: those of access tokens are the only ones that are put to use by hand. */
+const Use = z.object({ use: z.enum(["sign", "signing", "access"]).default("sign") });
+
+keys.post("/keys/rotate", admin("security", { fresh: true }), json(Use), async (c) => {
   demandEverywhere(c, "security");
   const { kid } = await rotateSigningKey(c.env, actorOf(c));
   return c.json({ kid, use: "sign", state: "active" });

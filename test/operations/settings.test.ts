@@ -124,7 +124,7 @@ test("TOK-14 the next key is put to use, one is removed in an emergency, and non
     [old, "sign", "active"],
     [next, "sign", "next"],
   ]);
-  expect(await (await act("/keys/rotate", { use: "sign" })).json()).toMatchObject({ kid: next, state: "active" });
+  expect(await (await act("/keys/rotate", {})).json()).toMatchObject({ kid: next, state: "active" });
   expect(await codeIn(await act(`/keys/${old}/revoke`, {}))).toEqual([422, "reason_required"]);
   expect((await act(`/keys/${old}/revoke`, { reason: "leaked" })).status).toBe(200);
   expect(await codeIn(await act("/keys/rotate", { use: "sign" }))).toEqual([409, "no_other_key"]);
@@ -154,6 +154,10 @@ test("GW-12 routes are edited without a deploy, and a bad table is refused", asy
   const { id, identity_key, operator } = (await made.json()) as Record<string, unknown>;
   expect([operator, identity_key]).toEqual(["*", { kid: expect.any(String), key: expect.any(String) }]);
   expect(await codeIn(await ops("/gateway/routes", { cookie, json }))).toEqual([422, "route_overlaps"]);
+  for (const nothing of [null, 5, {}, { routes: null }])
+    expect(await (await ops("/gateway/routes:validate", { cookie, json: nothing })).json()).toMatchObject({
+      ok: false,
+    });
   const dry = await ops("/gateway/routes:validate", { cookie, json });
   expect(await dry.json()).toMatchObject({ ok: false, results: [{ code: "route_overlaps", route: id }] });
   const patch = (headers = {}) =>
