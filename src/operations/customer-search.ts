@@ -55,7 +55,8 @@ export async function searchCustomers(
 /** As they are stored: digits with the country's code, lower case. */
 function normal({ phone, email, ...rest }: CustomerFilter): CustomerFilter {
   const digits = phone?.replace(/\D/g, "").replace(/^8(?=9)/, "7");
-  return { ...rest, phone: digits, email: email?.trim().toLowerCase() };
+  // What has no digits is the beginning of no phone, and not of every one.
+  return { ...rest, phone: digits === "" ? phone : digits, email: email?.trim().toLowerCase() };
 }
 
 /** A customer of one of the operators, as stored; throws `account_not_found`. */

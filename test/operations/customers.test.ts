@@ -54,6 +54,7 @@ test("OPS-2 customers are found by name, phone, address, id and controller, with
   expect(items[0]!.phone).toBe(`+${person.phone.slice(0, 4)}***${person.phone.slice(-4)}`);
   expect((await search(who, { q: `${surname} ${"ы".repeat(60)}` })).items).toEqual([]);
   expect((await search(who, { id: person.account, status: "banned" })).items).toEqual([]);
+  expect((await search(who, { id: person.account, phone: "phone" })).items).toEqual([]);
   expect((await search(who, { id: person.account, created_from: "2100-01-01T00:00:00Z" })).items).toEqual([]);
   const today = new Date().toISOString().slice(0, 10);
   const found = async (dates: Record<string, string>) =>

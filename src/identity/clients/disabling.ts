@@ -10,8 +10,9 @@ import type { Client } from "./tables.ts";
 // A client that is switched off opens nothing at once where D1 is asked, and nothing at the edge as soon as it has heard. Its
 // sessions end besides, so that nobody is back in when it is switched on again. There may be very many: some end at a time.
 
-const SESSIONS_AT_ONCE = 500;
-const CLIENTS_AT_ONCE = 5;
+// Each is a write to KV, of which an invocation may make a thousand, and the minute's round has others to make.
+const SESSIONS_AT_ONCE = 100;
+const CLIENTS_AT_ONCE = 2;
 
 /** To be called behind a change of a client's status. */
 export async function clientSwitched(
