@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { operatorsOf } from "#identity/admins/sessions.ts";
+import { journal } from "#identity/journal/journal.ts";
 import { Evaluation, questionOf } from "#identity/policies/access-wire.ts";
 import { explain } from "#identity/policies/explain.ts";
 import type { Question } from "#identity/policies/question.ts";
@@ -70,6 +71,12 @@ messages.post("/policies:explain", admin("support"), json(Explained), async (c) 
   const question = questionOf(evaluation);
   const place = check(z.string(), operator ?? (await operatorAsked(c.env, scopeOf(c, "support"), question)));
   demandAt(c, "support", place, "operator_not_found");
+  const { subject, resource, action } = question;
+  const entry = {
+    ...{ action: "policies.explained", target: { kind: subject.type, id: subject.id } },
+    after: { action, resource: `${resource.type}:${resource.id}` },
+  };
+  await database(c.env).batch(journal(database(c.env), place, actorOf(c), entry, new Date(), "always"));
   return c.json(await explain(c.env, place, question));
 });
 

@@ -108,6 +108,12 @@ test("POL-7 support sees why somebody may or may not do something", async () => 
   };
   const answer = await ops("/policies:explain", { cookie, json });
   expect(await answer.json()).toMatchObject({ decision: true, role: "owner", rules: expect.any(Array) });
+  const looked = await env.DB.prepare(
+    "SELECT after FROM audit_log WHERE action = 'policies.explained' AND target_id = ?",
+  )
+    .bind(owner.account)
+    .first("after");
+  expect(JSON.parse(looked as string)).toEqual({ action: "view", resource: `domain:${id}` });
   const everywhere = await anAdmin();
   const found = await ops("/policies:explain", { cookie: everywhere.cookie, json });
   expect(await found.json()).toMatchObject({ decision: true });
