@@ -164,6 +164,16 @@ test.each<[string, number, string, () => Promise<{ user: string; password: strin
   expect(await refusal(answer)).toEqual([status, code]);
 });
 
+test("DEV-1 TOK-9 a unit refreshes the tokens that it was born with, and needs no client of the factory for it", async () => {
+  const born = await enrol({ serial: aSerial() });
+  const { tokens } = await born.json<{ tokens: { refresh_token: string } }>();
+  const form = { grant_type: "refresh_token", refresh_token: tokens.refresh_token };
+  const refreshed = await shield("/oauth/token", { form });
+  expect(refreshed.status).toBe(200);
+  const { access_token: token } = await refreshed.json<{ access_token: string }>();
+  expect((await shield("/auth/logout", { method: "POST", token })).status).toBe(204);
+});
+
 test("DEV-3 its household sees a controller and names it; the version that is named must be the present one", async () => {
   const household = await aHousehold();
   const controller = await aController();

@@ -47,7 +47,8 @@ controllerRoutes.post(
   async (c) => {
     const client = c.get("client");
     const { controller, secret } = await enrolController(c.env, client.operator, c.req.valid("json"), actorOf(c));
-    const tokens = await openDeviceTokens(c.env, controller, client, origin(c), actorOf(c), after(c));
+    // The factory's client stays at the factory: its tokens are the unit's own, to be refreshed without a client.
+    const tokens = await openDeviceTokens(c.env, controller, null, origin(c), actorOf(c), after(c));
     return c.json({ device_id: controller.id, ...(secret !== undefined && { device_secret: secret }), tokens }, 201);
   },
 );
