@@ -4,6 +4,7 @@ import { banAccount, unbanAccount } from "#identity/accounts/accounts.ts";
 import { Lang, PersonName } from "#identity/accounts/fields.ts";
 import { tellOwner } from "#identity/accounts/notices.ts";
 import { changeProfile } from "#identity/accounts/profile.ts";
+import { written } from "#identity/accounts/view.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { json, Page, query } from "#identity/wire/input.ts";
 import { fail } from "#operator/error-catalogue.ts";
@@ -114,7 +115,8 @@ customers.post("/customers/:id/reveal", admin("support", { fresh: true }), json(
   const row = await findCustomer(c.env, scopeOf(c, "viewer"), c.req.param("id"));
   demandAt(c, "support", row.operator, "account_not_found");
   const { field, ...why } = c.req.valid("json");
-  return c.json({ value: await reveal(c.env, row, { field, reason: reasonIn(why) }, c.var.admin, actorOf(c)) });
+  const value = await reveal(c.env, row, { field, reason: reasonIn(why) }, c.var.admin, actorOf(c));
+  return c.json({ value: written({ type: field, value }) });
 });
 
 for (const [what, list] of Object.entries(RELATED)) {

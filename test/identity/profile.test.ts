@@ -56,7 +56,9 @@ test("ACC-7 people see their account, and change of it what is theirs to change"
   expect(first.headers.get("etag")).toBe('"1"');
   expect(await first.json()).toMatchObject({
     ...{ id: account, name: null, status: "active", version: 1 },
-    identifiers: [{ id: expect.stringMatching(/^idn_/), type: "phone", value: phone, verified_at: expect.any(String) }],
+    identifiers: [
+      { id: expect.stringMatching(/^idn_/), type: "phone", value: `+${phone}`, verified_at: expect.any(String) },
+    ],
   });
   const json = { name: "Анна", lang: "ru", avatar: "https://example.net/a.png", status: "banned", id: "acc_other" };
   const changed = await shield("/me", { method: "PATCH", token, json });
@@ -242,7 +244,7 @@ test("ACC-7 ACC-10 another address is the person's once proven, and the phone be
   const listed = await shield("/me", { token });
   const { identifiers } = await listed.json<{ identifiers: { value: string; verified_at: string | null }[] }>();
   expect(identifiers.map(({ value, verified_at }) => [value, verified_at !== null])).toEqual([
-    [phone, true],
+    [`+${phone}`, true],
     [address, false],
   ]);
   const code = /\d{6}$/.exec((await inbox.to(address)).text)![0];
@@ -250,7 +252,7 @@ test("ACC-7 ACC-10 another address is the person's once proven, and the phone be
   const verified = await verify(token, claim, code);
   expect(verified.status).toBe(200);
   expect(await verified.json()).toMatchObject({
-    identifiers: [{ value: phone }, { id: claim.id, value: address, verified_at: expect.any(String) }],
+    identifiers: [{ value: `+${phone}` }, { id: claim.id, value: address, verified_at: expect.any(String) }],
   });
   await vi.waitFor(() => expect(smsTo(phone)).toEqual([expect.stringMatching(/изменён/)]), { timeout: 5000 });
   expect((await eventsOf(account)).at(-1)).toBe("account.updated");
@@ -272,7 +274,7 @@ test("ACC-10 whose an identifier is learns only who has proven to hold it", asyn
   expect(response.status).toBe(409);
   expect(await response.json()).toMatchObject({ code: "identifier_taken" });
   const theirs = await shield("/me", { token: other.token });
-  expect(await theirs.json()).toMatchObject({ identifiers: [{ value: other.phone }] });
+  expect(await theirs.json()).toMatchObject({ identifiers: [{ value: `+${other.phone}` }] });
 });
 
 test("ACC-10 nobody verifies another's identifier, nor with another's code", async () => {
@@ -303,7 +305,7 @@ test("ACC-10 the last identifier stays, also when two are removed at once", asyn
   const left = await shield("/me", { token });
   const rest = await left.json<{ identifiers: { value: string }[] }>();
   expect(rest.identifiers).toHaveLength(1);
-  expect([phone, value]).toContain(rest.identifiers[0]!.value);
+  expect([`+${phone}`, value]).toContain(rest.identifiers[0]!.value);
 });
 
 test("ACC-7 a phone that is taken off is told", async () => {
@@ -326,7 +328,7 @@ test("ACC-8 people get all that is kept about them, and no secret", async () => 
   const text = await response.text();
   expect(JSON.parse(text)).toMatchObject({
     account: { id: account },
-    identifiers: [{ value: phone }, { verified_at: null }],
+    identifiers: [{ value: `+${phone}` }, { verified_at: null }],
     sessions: [{ id: tokens.session_id, device: "Pixel 9" }],
     domains: [{ id: domain.id, name: "Дом", role: "owner" }],
     ...{ devices: [], policies: [], messages: [{ channel: "email", purpose: "identifier" }] },

@@ -73,7 +73,7 @@ test("SCN-1 ACC-3 an account is made: registered, refused with another login, ac
     tokens: { access_token: string };
   }>();
   expect(account).toMatchObject({ id: row!.id, name: "Иван", status: "active" });
-  expect(account.identifiers).toMatchObject([{ type: "phone", value: phone, verified_at: expect.any(String) }]);
+  expect(account.identifiers).toMatchObject([{ type: "phone", value: `+${phone}`, verified_at: expect.any(String) }]);
   expect((await shield("/me", { token: tokens.access_token })).status).toBe(200);
 
   const asked = await shield("/auth/challenges", { json: { client_id: client, login: phone, purpose: "login" } });

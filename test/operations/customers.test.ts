@@ -230,7 +230,7 @@ test("OPS-5 what is masked is revealed with a reason, so many times a day, howev
   expect(await codeIn(await ask({ field: "email", reason: "x" }))).toEqual([404, "identifier_not_found"]);
   const answers = await Promise.all(Array.from({ length: 8 }, () => ask({ field: "phone", reason: "call back" })));
   expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 429, 429, 429, 429, 429]);
-  expect(await answers.find(({ ok }) => ok)!.json()).toEqual({ value: phone });
+  expect(await answers.find(({ ok }) => ok)!.json()).toEqual({ value: `+${phone}` });
   const rows = await env.DB.prepare(
     "SELECT reason, after FROM audit_log WHERE actor_id = ? AND action = 'customer.revealed'",
   )

@@ -5,6 +5,10 @@ import { profileOf } from "./queries.ts";
 
 const timeOf = (time: Date | null) => time?.toISOString() ?? null;
 
+/** A phone in the form of E.164, which is stored without its plus; an address as it is. */
+export const written = ({ type, value }: { type: "phone" | "email"; value: string }): string =>
+  type === "phone" ? `+${value}` : value;
+
 /** An account as its owner sees it. Throws `account_not_found`. */
 export async function accountView(env: Env, operator: string, id: string) {
   const db = database(env);
@@ -14,7 +18,7 @@ export async function accountView(env: Env, operator: string, id: string) {
   return {
     ...{ id, name, patronymic, lang, avatar, status, two_step: twoStep },
     identifiers: identifiers.map((identifier) => ({
-      ...{ id: identifier.id, type: identifier.type, value: identifier.value },
+      ...{ id: identifier.id, type: identifier.type, value: written(identifier) },
       verified_at: timeOf(identifier.verifiedAt),
     })),
     created_at: createdAt.toISOString(),
