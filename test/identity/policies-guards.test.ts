@@ -10,6 +10,7 @@ import {
 } from "#identity/policies/queries.ts";
 import { newId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
+import { aPerson, shield } from "../support/shield.ts";
 import { aHousehold, aRule, type Household, joins, rules, versionOf } from "./policies-support.ts";
 
 // Between looking at a right and writing by it, everything may have changed: the statements themselves look once more.
@@ -70,4 +71,15 @@ test("POL-3 who is no owner is held to the version, an owner to its role", async
   expect(await guard(admin.account)).toEqual({ domain, version: 1, writer: { account: admin.account, role: "admin" } });
   const { account } = home.owner;
   expect(await guard(account)).toEqual({ domain, version: undefined, writer: { account, role: "owner" } });
+});
+
+test("POL-3 a session that four digits opened gives nothing away", async () => {
+  const { token } = await aPerson({ acr: "low" });
+  for (const [path, method] of [
+    ["/policies", "POST"],
+    ["/policies/pol_1", "PUT"],
+  ] as const) {
+    const answer = await shield(path, { method, token, json: {} });
+    expect([answer.status, await answer.json()]).toMatchObject([403, { code: "acr_too_low" }]);
+  }
 });

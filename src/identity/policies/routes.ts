@@ -22,7 +22,7 @@ const Anything = z.record(z.string(), z.unknown());
 policyRoutes.post(
   "/policies",
   describe("Publish a right or a prohibition"),
-  personOrService("policies"),
+  personOrService("policies", { firm: true }),
   idempotent,
   json(Anything),
   async (c) => {
@@ -34,7 +34,7 @@ policyRoutes.post(
 policyRoutes.put(
   "/policies/:id",
   describe("Replace a rule"),
-  personOrService("policies"),
+  personOrService("policies", { firm: true }),
   json(Anything),
   async (c) => {
     const draft = readPolicy(c.req.valid("json"));

@@ -206,13 +206,13 @@ export function endSurplusSessions(db: Db, operator: string, ending: Ending, kee
   return endSessions(db, operator, ending, sql`${sessions.id} IN ${surplus}`);
 }
 
-/** At most a thousand of any operator, the most recent first: what a write to KV may still be owed to. */
+/** At most five hundred of any operator, the most recent first: what a write to KV may still be owed to. */
 export function sessionsEndedAfter(db: Db, since: Date) {
   return db
     .select({ tokenHash: sessions.tokenHash })
     .from(sessions)
     .where(and(isNotNull(sessions.endedAt), gt(sessions.endedAt, since)))
     .orderBy(desc(sessions.endedAt))
-    .limit(1000)
+    .limit(500)
     .all();
 }

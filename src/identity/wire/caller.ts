@@ -82,10 +82,10 @@ export function service(scope: string): MiddlewareHandler<ShieldEnv> {
   };
 }
 
-/** A person by bearer token, or a service as `service` knows it. */
-export function personOrService(scope: string): MiddlewareHandler<ShieldEnv> {
+/** A person by bearer token, or a service as `service` knows it. `firm` is asked of people as `bearer` does. */
+export function personOrService(scope: string, { firm = false } = {}): MiddlewareHandler<ShieldEnv> {
   const basic = confidential(scope);
-  const token = bearer({ kinds: ["account", "service"] });
+  const token = bearer({ kinds: ["account", "service"], firm });
   return (c, next) => {
     if (/^Basic /i.test(c.req.header("authorization") ?? "")) return basic(c, next);
     return token(c, () => scoped(c, scope, next));
