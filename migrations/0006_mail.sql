@@ -30,3 +30,4 @@ ALTER TABLE messages_wider RENAME TO messages;
 CREATE INDEX messages_due ON messages (operator, state, next_attempt_at);
 CREATE INDEX messages_recipient ON messages (operator, recipient, created_at);
 CREATE INDEX messages_account ON messages (operator, account_id, created_at);
+CREATE INDEX messages_created ON messages (operator, created_at);

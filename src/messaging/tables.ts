@@ -29,6 +29,7 @@ export const messages = sqliteTable(
     index("messages_due").on(t.operator, t.state, t.nextAttemptAt),
     index("messages_recipient").on(t.operator, t.recipient, t.createdAt),
     index("messages_account").on(t.operator, t.accountId, t.createdAt),
+    index("messages_created").on(t.operator, t.createdAt),
   ],
 );
 

@@ -14,6 +14,7 @@ import { nameOf } from "./request-ids.ts";
 export const identify: MiddlewareHandler<ShieldEnv> = async (c, next) => {
   c.set("requestId", nameOf(c.req.raw));
   c.header("Cache-Control", "no-store");
+  c.header("X-Content-Type-Options", "nosniff");
   await next();
   c.header("X-Request-Id", c.get("requestId"));
 };
