@@ -8,7 +8,7 @@ import { type Actor, journal } from "../journal/journal.ts";
 import { controllersIn } from "./controller-queries.ts";
 import { detachStatements } from "./controllers-of-domain.ts";
 import { insertDomain, insertDomainResource, insertFirstOwner } from "./creation-queries.ts";
-import { domainById, emptyDomain, isAlone, markDeleted, membersOf, updateDomain } from "./queries.ts";
+import { domainById, emptyDomain, isAlone, markDeleted, membersOf, nameThoseWhoLose, updateDomain } from "./queries.ts";
 import type { Domain } from "./tables.ts";
 
 const aboutDomain = (id: string) => ({ kind: "domain", id });
@@ -65,11 +65,13 @@ export async function changeDomain(
 
 /** Controllers that one batch detaches; a domain with more takes several. */
 const PER_BATCH = 20;
+/** A message of the queue has 128 KB. */
+const PER_SIGNAL = 1000;
 
 /**
  * Deletes a domain, and with it its memberships, open invitations, rights and resources. Throws `domain_not_empty` while controllers
  * are attached, unless they shall be detached; `owner_must_transfer` where it is to go only with its one member, and there is another.
- * Returns the accounts that belonged to it.
+ * Returns the accounts that belonged to it in that moment.
  */
 export async function deleteDomain(
   env: Env,
@@ -84,12 +86,9 @@ export async function deleteDomain(
   now = new Date(),
 ): Promise<string[]> {
   const db = database(env);
-  const members = await membersOf(db, operator, id, { after: "", limit: 1000, now });
-  const accounts = members.map(({ member }) => member.accountId);
   const entry = {
     ...{ action: "domain.deleted", target: aboutDomain(id), reason },
-    // Who lost it is told too: by this event it is found out whose camera tokens end, should the signal get lost.
-    events: [{ type: "domain.deleted", id, data: { accounts } }],
+    events: [{ type: "domain.deleted", id }],
   } as const;
   const onlyIf = onlyMember === undefined ? undefined : isAlone(operator, id, onlyMember, now);
   for (;;) {
@@ -97,15 +96,21 @@ export async function deleteDomain(
     const detaching = attached.flatMap((controller) => [
       ...detachStatements(db, operator, { domainId: id, deviceId: controller.id }, actor, now, onlyIf),
     ]);
-    const results: unknown[] = await db.batch([
+    const deciding = [
       ...detaching,
       markDeleted(db, operator, id, onlyIf),
       ...journal(db, operator, actor, entry, now),
-      ...emptyDomain(db, operator, id),
-    ] as unknown as [Statement]);
+      // By this event it is found out whose camera tokens end, should the signal get lost.
+      nameThoseWhoLose(db, operator, id),
+    ];
+    const results: unknown[] = await db.batch([...deciding, ...emptyDomain(db, operator, id)] as unknown as [
+      Statement,
+    ]);
     const [deleted] = results[detaching.length] as { id: string }[];
     if (deleted) {
-      await announce(env, { type: "domain.lost", operator, accounts });
+      const accounts = (results[deciding.length] as { accountId: string }[]).map(({ accountId }) => accountId);
+      for (let start = 0; start < accounts.length; start += PER_SIGNAL)
+        await announce(env, { type: "domain.lost", operator, accounts: accounts.slice(start, start + PER_SIGNAL) });
       return accounts;
     }
     if (!(await domainById(db, operator, id))) throw fail("domain_not_found");

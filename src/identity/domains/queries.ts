@@ -1,6 +1,7 @@
 import { and, asc, eq, exists, gt, inArray, isNotNull, isNull, lte, notExists, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { accounts } from "../accounts/tables.ts";
+import { notifications } from "../journal/tables.ts";
 import { policies, resources } from "../policies/tables.ts";
 import { type Domain, domainMembers, domains, invitations, type Role } from "./tables.ts";
 
@@ -154,11 +155,28 @@ export function markDeleted(db: Db, operator: string, id: string, onlyIf?: SQL) 
     .returning({ id: domains.id });
 }
 
-/** Ends what hangs on a deleted domain: memberships, open invitations, rights and the things they hang on. */
+/** Before `emptyDomain`: the event of the deletion names everybody who belonged to the domain in that moment, also just over their time. */
+export function nameThoseWhoLose(db: Db, operator: string, id: string) {
+  const accountIds = sql`(SELECT json_group_array(m.account_id) FROM domain_members m WHERE m.operator = ${operator} AND m.domain_id = ${id})`;
+  return db
+    .update(notifications)
+    .set({ data: sql`json_object('accounts', json(${accountIds}))` })
+    .where(
+      and(
+        ...[eq(notifications.operator, operator), eq(notifications.aggKind, "domain"), eq(notifications.aggId, id)],
+        ...[eq(notifications.type, "domain.deleted"), isNull(notifications.takenAt)],
+      ),
+    );
+}
+
+/** Ends what hangs on a deleted domain: its memberships first, which it returns, then open invitations, rights and the things they hang on. */
 export function emptyDomain(db: Db, operator: string, id: string) {
   const deleted = sql`EXISTS (SELECT 1 FROM domains d WHERE d.operator = ${operator} AND d.id = ${id} AND d.status = 'deleted')`;
   return [
-    db.delete(domainMembers).where(and(eq(domainMembers.operator, operator), eq(domainMembers.domainId, id), deleted)),
+    db
+      .delete(domainMembers)
+      .where(and(eq(domainMembers.operator, operator), eq(domainMembers.domainId, id), deleted))
+      .returning({ accountId: domainMembers.accountId }),
     db
       .update(invitations)
       .set({ status: "withdrawn" })
