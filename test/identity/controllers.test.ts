@@ -1,9 +1,11 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { authenticateBySecret } from "#identity/controllers/authenticate.ts";
 import { setClaimCode } from "#identity/controllers/claims.ts";
+import { enrolController } from "#identity/controllers/enrolment.ts";
 import { importControllers } from "#identity/controllers/import.ts";
 import { banController, deleteController, resetController, unbanController } from "#identity/controllers/states.ts";
-import { SYSTEM } from "#identity/journal/journal.ts";
+import { type Actor, SYSTEM } from "#identity/journal/journal.ts";
 import { sha256 } from "#platform/crypto.ts";
 import {
   aController,
@@ -17,6 +19,7 @@ import {
   json,
   refusal,
   theController,
+  theFactory,
 } from "../support/controllers.ts";
 import { meanwhile } from "../support/meanwhile.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
@@ -74,6 +77,50 @@ test("DEV-1 two enrolments at once make one credential, of an imported serial an
       .all();
     expect(results).toHaveLength(1);
   }
+});
+
+/** An enrolment by the factory's client whose answer got lost so many milliseconds ago. */
+async function aLostEnrolment(ago: number, serial = aSerial(), actor?: Actor) {
+  const { id } = await theFactory();
+  const by = actor ?? ({ kind: "service", id } as const);
+  const enrolled = await enrolController(env, "main", { serial, model: "hub-2" }, by, new Date(Date.now() - ago));
+  return { id: enrolled.controller.id, serial, secret: enrolled.secret! };
+}
+
+test("DEV-1 who enrols again because the answer was lost gets another secret, and the lost one is dead", async () => {
+  for (const known of [(await aController({ enrolled: false })).serial, aSerial()]) {
+    const { id, serial, secret } = await aLostEnrolment(30_000, known);
+    const again = await enrol({ serial });
+    expect(again.status).toBe(201);
+    const { device_id, device_secret, tokens } = await json(again);
+    expect(device_id).toBe(id);
+    expect((await self((tokens as { access_token: string }).access_token, id)).status).toBe(200);
+    const signIn = (text: string) => authenticateBySecret(env, "main", serial, text);
+    expect(await signIn(device_secret as string)).toMatchObject({ id });
+    await expect(signIn(secret)).rejects.toMatchObject({ reason: "invalid_credentials" });
+    const written = await env.DB.prepare("SELECT action, actor_id FROM audit_log WHERE target_id = ? ORDER BY n DESC")
+      .bind(id)
+      .first();
+    expect(written).toEqual({ action: "device.enrolled", actor_id: (await theFactory()).id });
+    expect((await eventsOf(id)).at(-1)).toEqual({ type: "device.updated", data: { enrolled: true } });
+    expect(await refusal(await enrol({ serial }))).toEqual([409, "device_already_enrolled"]);
+  }
+});
+
+test("DEV-1 of those who enrol again at once one gets a secret", async () => {
+  const { serial } = await aLostEnrolment(30_000);
+  const answers = await Promise.all(Array.from({ length: 5 }, () => enrol({ serial })));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 409, 409, 409, 409]);
+});
+
+test.each<[string, number, Actor?]>([
+  ["while the first call is at work", 0],
+  ["long after", 130_000],
+  ["after another client", 30_000, { kind: "service", id: "cli_another" }],
+])("DEV-1 nobody enrols again %s", async (_, ago, actor) => {
+  const { serial, secret } = await aLostEnrolment(ago, aSerial(), actor);
+  expect(await refusal(await enrol({ serial }))).toEqual([409, "device_already_enrolled"]);
+  expect(await authenticateBySecret(env, "main", serial, secret)).toMatchObject({ serial });
 });
 
 const factoryKey = aKeyPair();

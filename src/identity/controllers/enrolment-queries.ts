@@ -1,5 +1,6 @@
-import { and, eq, inArray, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
+import type { Actor } from "../journal/journal.ts";
 import type { NewCredential } from "./credentials.ts";
 import { controllerCredentials, controllers } from "./tables.ts";
 
@@ -26,6 +27,33 @@ export function storeEnrolment(
         eq(controllers.ver, ver),
         isNull(controllers.enrolledAt),
         inArray(controllers.status, ["factory", "enrolled", "claimed"]),
+      ),
+    )
+    .returning();
+}
+
+/**
+ * Once more, for whoever enrolled it then, as long as nobody has heard from the controller since. One of two at once stores nothing.
+ */
+export function storeRepeat(
+  db: Db,
+  operator: string,
+  { id, ver, fw, enrolledAt }: { id: string; ver: number; fw: string | null; enrolledAt: Date },
+  by: Pick<Actor, "kind" | "id">,
+) {
+  const isTheirs = sql`EXISTS (SELECT 1 FROM audit_log l WHERE l.operator = ${operator} AND l.target_kind = 'device' AND l.target_id = ${id}
+    AND l.action IN ('device.enrolled', 'device.registered') AND l.at = ${enrolledAt.getTime()}
+    AND l.actor_kind = ${by.kind} AND l.actor_id = ${by.id})`;
+  return db
+    .update(controllers)
+    .set({ fw, ver: ver + 1 })
+    .where(
+      and(
+        ...[eq(controllers.operator, operator), eq(controllers.id, id), eq(controllers.ver, ver)],
+        eq(controllers.enrolledAt, enrolledAt),
+        or(isNull(controllers.lastSeenAt), lt(controllers.lastSeenAt, enrolledAt)),
+        inArray(controllers.status, ["enrolled", "claimed"]),
+        isTheirs,
       ),
     )
     .returning();

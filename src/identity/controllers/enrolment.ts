@@ -5,8 +5,15 @@ import { database, isDuplicate } from "#platform/db.ts";
 import { type Actor, type Entry, journal } from "../journal/journal.ts";
 import type { Proven } from "./authenticate.ts";
 import { keyCredential, type NewCredential, newSecret, type PublicKey } from "./credentials.ts";
-import { deleteRevokedCredential, insertCredential, storeEnrolment, storeNew } from "./enrolment-queries.ts";
+import {
+  deleteRevokedCredential,
+  insertCredential,
+  storeEnrolment,
+  storeNew,
+  storeRepeat,
+} from "./enrolment-queries.ts";
 import { controllerBySerial, credentialsBySerial } from "./queries.ts";
+import { retireCredentials } from "./state-queries.ts";
 import type { Controller, ControllerCredential } from "./tables.ts";
 
 export interface Enrolling {
@@ -26,7 +33,8 @@ export interface Enrolled {
 /**
  * Gives a controller its own credential: the key that it names, the one that the factory named, or a new secret. A serial that
  * was not imported is registered. Throws `device_credential_invalid` for another model, for one that is banned or
- * deleted, and for a key that another controller has; `device_already_enrolled` until its owner resets it.
+ * deleted, and for a key that another controller has; `device_already_enrolled` until its owner resets it,
+ * but for a repeat by the same client when the first answer was lost (see `isLost`): it replaces the secret that nobody has.
  */
 export async function enrolController(
   env: Env,
@@ -40,12 +48,15 @@ export async function enrolController(
   const rows = await credentialsBySerial(db, operator, asked.serial, now);
   const controller = rows[0]?.controller;
   const held = rows.flatMap(({ credential }) => credential ?? []);
-  if (controller) demandEnrollable(controller, held, asked, offered);
+  const lostAt = controller && isLost(controller, held, now) ? controller.enrolledAt : null;
+  if (controller) demandEnrollable(controller, held, asked, offered, lostAt !== null);
   const isHeld = held.some(({ type }) => type === "jwk");
   const { secret, credential } = isHeld ? {} : offered ? { credential: offered } : newSecret();
   try {
     const stored = controller
-      ? await enrolKnown(env, controller, asked.fw, credential, actor, now)
+      ? await (lostAt
+          ? enrolAgain(env, controller, { fw: asked.fw, credential, enrolledAt: lostAt }, actor, now)
+          : enrolKnown(env, controller, asked.fw, credential, actor, now))
       : await enrolNew(env, operator, asked, credential!, actor, now);
     if (!stored) throw fail("device_already_enrolled");
     return {
@@ -59,19 +70,32 @@ export async function enrolController(
   }
 }
 
+/** So long an enrolment may be at work: nobody overtakes it. */
+const AT_WORK_MS = 5000;
+/** Longer than an `Idempotency-Key` of a call that died is held. */
+const REPEAT_MS = 120_000;
+
+/** The unit enrolled a moment ago, and got no tokens: the call died on the way, and with it the secret. */
+function isLost({ enrolledAt, lastSeenAt }: Controller, held: readonly ControllerCredential[], now: Date): boolean {
+  if (enrolledAt === null || (lastSeenAt !== null && lastSeenAt >= enrolledAt)) return false;
+  const lastTry = Math.max(enrolledAt.getTime(), ...held.map(({ createdAt }) => createdAt.getTime()));
+  return now.getTime() - lastTry >= AT_WORK_MS && now.getTime() - enrolledAt.getTime() < REPEAT_MS;
+}
+
 /** Whether this unit, as the factory described it, may enrol now. */
 function demandEnrollable(
   { status, model, enrolledAt }: Controller,
   held: readonly ControllerCredential[],
   asked: Enrolling,
   offered: NewCredential | undefined,
+  again: boolean,
 ): void {
   const proof = held.find(({ type }) => type === "enrolment");
   const key = held.find(({ type }) => type === "jwk");
   const isProven = !proof || sameText(sha256(asked.enrolment_secret ?? ""), proof.secretHash ?? "");
   const isRefused = status === "banned" || status === "deleted" || model !== asked.model || !isProven;
   if (isRefused) throw fail("device_credential_invalid");
-  if (enrolledAt !== null) throw fail("device_already_enrolled");
+  if (enrolledAt !== null && !again) throw fail("device_already_enrolled");
   if (key && offered && key.id !== offered.id) throw fail("device_credential_invalid");
 }
 
@@ -95,6 +119,32 @@ async function enrolKnown(
     storeEnrolment(db, operator, { id, ver, fw: fw ?? before, now }),
     ...along,
     ...journal(db, operator, actor, entry, now),
+  ]);
+  return stored[0];
+}
+
+async function enrolAgain(
+  env: Env,
+  { operator, id, ver, fw: before }: Controller,
+  { fw, credential, enrolledAt }: { fw: string | undefined; credential: NewCredential | undefined; enrolledAt: Date },
+  actor: Actor,
+  now: Date,
+): Promise<Controller | undefined> {
+  const db = database(env);
+  const entry: Entry = {
+    ...{ action: "device.enrolled", target: { kind: "device", id }, reason: "the first answer was lost" },
+    after: { credential: credential?.type ?? "jwk" },
+    events: [{ type: "device.updated", id, data: { enrolled: true } }],
+  };
+  const along = credential ? [insertCredential(db, operator, id, credential, now)] : [];
+  const lost = credential
+    ? retireCredentials(db, operator, { deviceId: id, successor: credential.id, now, until: now })
+    : [];
+  const [stored] = await db.batch([
+    storeRepeat(db, operator, { id, ver, fw: fw ?? before, enrolledAt }, actor),
+    ...along,
+    ...journal(db, operator, actor, entry, now),
+    ...lost,
   ]);
   return stored[0];
 }
