@@ -10,6 +10,7 @@ import { shieldChores } from "#identity/chores.ts";
 import type { Actor } from "#identity/journal/journal.ts";
 import { operatorOf } from "#operator/operators.ts";
 import { database } from "#platform/db.ts";
+import { aController } from "../support/domains.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
 import { aPhone, outside } from "../support/world.ts";
 
@@ -207,6 +208,26 @@ test("ACC-8 of a deleted person nothing is left after the time of keeping but th
     ["account.deleted", "admin"],
     ["account.erased", "system"],
   ]);
+});
+
+test.each([
+  ["a moment ago", 0.1],
+  ["so long ago that what is left of them goes", 40 * 24],
+])("ACC-8 DEV-3 the clock frees the controllers of somebody whose deletion died on the way, %s", async (_, hours) => {
+  const id = await aDeleted(ago(hours));
+  const controller = await aController({ ownerAccountId: id });
+  await eraseDeleted(env, new Date());
+  const row = await env.DB.prepare("SELECT status, owner_account_id FROM controllers WHERE id = ?")
+    .bind(controller)
+    .first();
+  expect(row).toEqual({ status: "factory", owner_account_id: null });
+});
+
+test("ACC-8 a deletion that is at work frees its controllers itself", async () => {
+  const controller = await aController({ ownerAccountId: await aDeleted(new Date()) });
+  await eraseDeleted(env, new Date());
+  const row = await env.DB.prepare("SELECT status FROM controllers WHERE id = ?").bind(controller).first();
+  expect(row).toEqual({ status: "claimed" });
 });
 
 test("ACC-6 ACC-8 ACC-9 the clock does all of it", async () => {

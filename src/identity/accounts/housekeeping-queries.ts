@@ -1,5 +1,6 @@
-import { and, asc, eq, isNotNull, lte, sql } from "drizzle-orm";
+import { and, asc, between, eq, isNotNull, isNull, lte, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
+import { controllers } from "../controllers/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { accounts } from "./tables.ts";
 
@@ -31,6 +32,23 @@ export function accountsToErase(db: Db, now: Date, limit: number) {
     .from(accounts)
     .where(and(isNotNull(accounts.eraseAt), lte(accounts.eraseAt, now)))
     .orderBy(asc(accounts.eraseAt))
+    .limit(limit)
+    .all();
+}
+
+/** Accounts to be erased in that time that still own a controller which is in no domain. */
+export function deletedOwners(db: Db, { from, to }: { from: Date; to: Date }, limit: number) {
+  return db
+    .selectDistinct({ operator: accounts.operator, id: accounts.id })
+    .from(accounts)
+    .innerJoin(
+      controllers,
+      and(
+        ...[eq(controllers.operator, accounts.operator), eq(controllers.ownerAccountId, accounts.id)],
+        ...[isNull(controllers.domainId), eq(controllers.status, "claimed")],
+      ),
+    )
+    .where(and(isNotNull(accounts.eraseAt), between(accounts.eraseAt, from, to), eq(accounts.status, "deleted")))
     .limit(limit)
     .all();
 }
