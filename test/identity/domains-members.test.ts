@@ -1,7 +1,8 @@
 import { env } from "cloudflare:test";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { insertIdentifier } from "#identity/accounts/queries.ts";
+import { deleteDomain } from "#identity/domains/domains.ts";
 import { invite } from "#identity/domains/invitations.ts";
 import { leaveAllDomains } from "#identity/domains/leaving.ts";
 import { changeRole, endMember } from "#identity/domains/members.ts";
@@ -305,6 +306,39 @@ test("DOM-3 a guest is out the moment its stay is over, and the sweep tells of i
     { type: "domain.member_removed", data: { account: guest.account, reason: "expired" } },
   ]);
   expect(await roleIn(id, owner.account)).toBe("owner");
+});
+
+test("DOM-3 a membership that cannot be ended does not keep the others", async () => {
+  const { id } = await aDomain();
+  const guests = [
+    await aMember(id, "guest", { expiresAt: new Date(1) }),
+    await aMember(id, "guest", { expiresAt: new Date(2) }),
+  ];
+  const left = async () => Promise.all(guests.map(({ account }) => roleIn(id, account)));
+  const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+  await endExpiredMemberships(meanwhile(() => Promise.reject(new Error("D1 is busy"))));
+  logged.mockRestore();
+  expect(await left()).toEqual(["guest", undefined]);
+  await endExpiredMemberships(env);
+  expect(await left()).toEqual([undefined, undefined]);
+});
+
+test("DOM-1 DOM-4 who joins a domain while it is deleted loses it like the others, and all are told of", async () => {
+  const { id, owner } = await aDomain();
+  const there = await aMember(id);
+  let late: Signed | undefined;
+  const sent: unknown[] = [];
+  const joined = meanwhile(
+    async () => {
+      late = await aMember(id);
+    },
+    { SIGNALS: { send: async (signal: unknown) => void sent.push(signal) } },
+  );
+  const all = await deleteDomain(joined, "main", { id, detach: false }, SYSTEM);
+  expect(all.toSorted()).toEqual([owner.account, there.account, late!.account].toSorted());
+  expect(sent).toEqual([{ type: "domain.lost", operator: "main", accounts: all }]);
+  const { type, data } = (await eventsOf(id)).at(-1)!;
+  expect([type, (data.accounts as string[]).toSorted()]).toEqual(["domain.deleted", all.toSorted()]);
 });
 
 test("DOM-4 who deletes an account leaves its domains, and ends those that are nobody else's", async () => {

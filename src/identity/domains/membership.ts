@@ -1,5 +1,6 @@
 import type { Env } from "#env.ts";
 import { type Db, database, type Statement } from "#platform/db.ts";
+import { logError } from "#platform/log.ts";
 import { announce } from "#platform/signals.ts";
 import { type Actor, journal, SYSTEM } from "../journal/journal.ts";
 import { deleteInvitationsBefore } from "./invitation-queries.ts";
@@ -60,19 +61,27 @@ const KEEP_INVITATIONS_MS = 90 * 86_400_000;
 
 /**
  * Each minute: ends memberships whose time is over. They have counted as none since; this tells the operator's systems, and
- * deletes what hung on them. Forgets invitations, and whom they were for, 90 days after their end. Returns how many memberships
+ * deletes what hung on them; one that fails does not keep the others. Forgets invitations, and whom they were for, 90 days after their end. Returns how many memberships
  * ended.
  */
 export async function endExpiredMemberships(env: Env, now = new Date()): Promise<number> {
   const db = database(env);
-  let ended = 0;
   await deleteInvitationsBefore(db, new Date(now.getTime() - KEEP_INVITATIONS_MS));
-  for (const { operator, ...member } of await overdueMembers(db, now, PER_SWEEP)) {
-    const [rows] = await db.batch([
-      ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
-    ] as [ReturnType<typeof deleteMember>, ...Statement[]]);
-    ended += rows.length;
-    if (rows.length > 0) await announce(env, { type: "domain.lost", operator, accounts: [member.accountId] });
-  }
+  let ended = 0;
+  for (const { operator, ...member } of await overdueMembers(db, now, PER_SWEEP))
+    try {
+      if (await endExpired(env, operator, member, now)) ended++;
+    } catch (error) {
+      logError(`membership of ${member.accountId} in ${member.domainId} not ended`, error);
+    }
   return ended;
+}
+
+async function endExpired(env: Env, operator: string, member: Ending, now: Date): Promise<boolean> {
+  const db = database(env);
+  const [rows] = await db.batch([
+    ...endMembership(db, operator, { ...member, overAt: now }, "expired", SYSTEM, now),
+  ] as [ReturnType<typeof deleteMember>, ...Statement[]]);
+  if (rows.length > 0) await announce(env, { type: "domain.lost", operator, accounts: [member.accountId] });
+  return rows.length > 0;
 }
