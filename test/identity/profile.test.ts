@@ -81,6 +81,17 @@ test("ACC-7 an edit of another version than the present one is refused", async (
   expect(await late.json()).toMatchObject({ code: "precondition_failed" });
 });
 
+test("ACC-7 an edit of nothing compares the version, and changes and tells nothing", async () => {
+  const { token, account } = await aPerson();
+  const before = await eventsOf(account);
+  const edit = (version: string) =>
+    shield("/me", { method: "PATCH", token, json: {}, headers: { "if-match": version } });
+  const same = await edit('"1"');
+  expect([same.status, same.headers.get("etag")]).toEqual([200, '"1"']);
+  expect((await edit('"2"')).status).toBe(412);
+  expect(await eventsOf(account)).toEqual(before);
+});
+
 test.each([
   ["an empty name", { name: " " }],
   ["a name that is no text", { name: 5 }],

@@ -2,7 +2,7 @@ import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
-import { updateAccount } from "./queries.ts";
+import { accountById, updateAccount } from "./queries.ts";
 
 interface Profile {
   name?: string | null | undefined;
@@ -22,7 +22,7 @@ export async function changeProfile(
 ): Promise<void> {
   const db = database(env);
   const fields = Object.entries(change).filter(([, value]) => value !== undefined);
-  if (fields.length === 0 && ver === undefined) return;
+  if (fields.length === 0) return ver === undefined ? undefined : demandVersion(env, operator, id, ver);
   const names = fields.map(([name]) => name);
   const entry = {
     ...{ action: "account.updated", target: { kind: "account", id }, after: { fields: names } },
@@ -33,4 +33,10 @@ export async function changeProfile(
     ...journal(db, operator, actor, entry, now),
   ]);
   if (changed.length === 0) throw fail(ver === undefined ? "account_not_found" : "precondition_failed");
+}
+
+/** A change of nothing still tells whether it saw the present version. */
+async function demandVersion(env: Env, operator: string, id: string, ver: number): Promise<void> {
+  const account = await accountById(database(env), operator, id);
+  if (account?.ver !== ver) throw fail("precondition_failed");
 }
