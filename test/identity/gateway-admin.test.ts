@@ -76,6 +76,12 @@ test.each<[string, Record<string, unknown>, string]>([
   ],
   ["a policy of something else", { policy: { action: "open", resource: "door:{query.id}" } }, "/policy/resource"],
   ["a policy for nobody", { auth: "optional", policy: { action: "open", resource: "door:1" } }, "/policy"],
+  [
+    "a right of another domain than the resource's",
+    { policy: { action: "open", resource: "door:1", domain_from: "header" } },
+    "/policy/domain_from",
+  ],
+  ["limits, which there are none of", { limits: { per_minute: 60 } }, "/limits"],
   ["scopes of nobody", { auth: "none", scopes: ["x"] }, "/scopes"],
   ["a kind that is none", { knd: ["admin"] }, "/knd/0"],
   ["a time without end", { timeout_ms: 60_001 }, "/timeout_ms"],
@@ -116,6 +122,14 @@ test.each<[string, Record<string, unknown>, string, Record<string, unknown>, boo
   if (overlaps)
     await expect(saved).rejects.toMatchObject({ reason: "route_overlaps", status: 422, extra: { route: id } });
   else await expect(saved).resolves.toBeTruthy();
+});
+
+test("what a route may say of limits and the domain is the way it is anyway", async () => {
+  const policy = { action: "open", resource: "door:{params.id}" };
+  const input = route({ policy: { ...policy, domain_from: "resource" }, limits: {} });
+  const { identity_key: _, ...created } = await createRoute(env, "main", input, ADMIN);
+  expect(created.policy).toEqual(policy);
+  expect(created).not.toHaveProperty("limits");
 });
 
 test("GW-12 of ten overlapping routes that are saved at once one is", async () => {

@@ -46,7 +46,10 @@ export const RouteInput = z.object({
         .string()
         .max(200)
         .regex(/^[a-z][a-z0-9_-]*:./),
+      /** In whose domain the right is asked: the resource's, which is the only way there is. */
+      domain_from: z.literal("resource").optional(),
     })
+    .transform(({ action, resource }) => ({ action, resource }))
     .nullable()
     .default(null),
   /** `jws`: the target gets a signed assertion about the caller. */
@@ -60,6 +63,8 @@ export const RouteInput = z.object({
   /** Whether the target gets the caller's `Authorization` header. */
   pass_bearer: z.boolean().default(false),
   enabled: z.boolean().default(true),
+  /** There are none per route: whoever asks for some is not to believe that they hold. */
+  limits: z.strictObject({}).nullish(),
 });
 export type RouteInput = z.output<typeof RouteInput>;
 
