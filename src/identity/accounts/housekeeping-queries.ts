@@ -1,5 +1,5 @@
 import { and, asc, between, eq, isNotNull, isNull, lte, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { compared, type Db } from "#platform/db.ts";
 import { controllers } from "../controllers/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { accounts } from "./tables.ts";
@@ -45,7 +45,7 @@ export function deletedOwners(db: Db, { from, to }: { from: Date; to: Date }, li
       controllers,
       and(
         ...[eq(controllers.operator, accounts.operator), eq(controllers.ownerAccountId, accounts.id)],
-        ...[isNull(controllers.domainId), eq(controllers.status, "claimed")],
+        ...[isNull(compared(controllers.domainId)), eq(compared(controllers.status), "claimed")],
       ),
     )
     .where(and(isNotNull(accounts.eraseAt), between(accounts.eraseAt, from, to), eq(accounts.status, "deleted")))

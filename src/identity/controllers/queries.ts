@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, isNull, lt, ne, or, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { compared, type Db } from "#platform/db.ts";
 import { usedAssertions } from "../tokens/tables.ts";
 import { type Controller, controllerCredentials, controllers } from "./tables.ts";
 
@@ -93,8 +93,8 @@ export function looseControllers(db: Db, operator: string, accountId: string) {
       and(
         eq(controllers.operator, operator),
         eq(controllers.ownerAccountId, accountId),
-        isNull(controllers.domainId),
-        eq(controllers.status, "claimed"),
+        isNull(compared(controllers.domainId)),
+        eq(compared(controllers.status), "claimed"),
       ),
     )
     .limit(1000)
