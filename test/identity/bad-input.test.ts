@@ -19,7 +19,7 @@ const STRANGER: readonly unknown[] = [
   ],
 ];
 const TEXTS = [NESTED, "null", "[]", "1", '"x"', "{", "\u0000", '{"__proto__":{"x":1}}', '[{"serial":1}]'];
-const SEGMENTS = ["%00", "%ff", "%ED%A0%80", "a%2Fb", "%", "x".repeat(3000), "inv_%00", "*", "__proto__"];
+const SEGMENTS = ["%00", "%ff", "%ED%A0%80", "a%2Fb", "%", "x".repeat(3000), "__proto__"];
 const QUERIES = [
   ...[
     "limit=1e99",
