@@ -83,7 +83,9 @@ test("TOK-15 a secret that was not confirmed opens nothing, and a confirmed one 
   const confirm = (code: string) => confirmTotp(env, "main", { ownerId, code, kind: "account" }, SYSTEM, NOW);
   expect(await confirm(codeOf(first.secret))).toBeUndefined();
   expect(await confirm(codeOf(secret))).toHaveLength(10);
-  await expect(newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW)).rejects.toMatchObject({ reason: "totp_exists" });
+  await expect(newTotp(env, "main", { ownerId, label: "x" }, SYSTEM, NOW)).rejects.toMatchObject({
+    reason: "totp_exists",
+  });
 });
 
 test("TOK-15 two confirmations at once leave one set of recovery codes that works", async () => {
