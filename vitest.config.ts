@@ -35,5 +35,6 @@ export default defineConfig(async () => ({
     exclude: ["test/e2e/**"],
     setupFiles: ["test/support/migrate.ts"],
     isolate: false,
+    maxWorkers: 2, // each with a workerd and storage of its own; vitest's own preset leaves one of two cores idle
   },
 }));

@@ -139,7 +139,7 @@ test("a resident opens a door; the panel is called with its credentials in the h
   });
   const response = await mobile("address/openDoor", { domophoneId: lock, doorId }, { token });
   expect([response.status, await response.text()]).toEqual([204, ""]);
-  const [request] = world.requests;
+  const [request] = world.asked;
   expect(request?.url).toBe("http://127.0.0.1:8081/open?door=1");
   expect(request?.headers.get("authorization")).toBe(`Basic ${btoa("ad:min:p@ss")}`);
   expect(await eventsOf(uid)).toEqual([
@@ -158,7 +158,7 @@ test("a panel that wants Digest gets it", async () => {
     open: "http://admin:secret@127.0.0.1:8081/cgi-bin/intercom_cgi?action=maindoor",
   });
   expect((await mobile("address/openDoor", { domophoneId: lock }, { token })).status).toBe(204);
-  const digest = world.requests[1]!.headers.get("authorization")!;
+  const digest = world.asked[1]!.headers.get("authorization")!;
   expect(digest).toMatch(
     /username="admin", realm="panel", nonce="abc", uri="\/cgi-bin\/intercom_cgi\?action=maindoor", response="[0-9a-f]{32}"/,
   );
@@ -173,13 +173,13 @@ test("the apps' repeated presses open once, and a later one opens again", async 
   const press = () => mobile("address/openDoor", { domophoneId: String(lock), doorId }, { token });
   const answers = await Promise.all([press(), press(), press(), press()]);
   expect([...answers, await press()].map(({ status }) => status)).toEqual([204, 204, 204, 204, 204]);
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
   expect(await eventsOf(uid)).toHaveLength(1);
 
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 3_001);
   expect((await press()).status).toBe(204);
   vi.mocked(Date.now).mockRestore();
-  expect(world.requests).toHaveLength(2);
+  expect(world.asked).toHaveLength(2);
 });
 
 test("a panel slower than the apps' patience is still called once", async () => {
@@ -190,12 +190,12 @@ test("a panel slower than the apps' patience is still called once", async () => 
   const { token, lock } = await aNeighbour({ open: "http://127.0.0.1:8081/open" });
   const press = () => mobile("address/openDoor", { domophoneId: lock }, { token });
   const first = press();
-  await vi.waitFor(() => expect(world.requests).toHaveLength(1));
+  await vi.waitFor(() => expect(world.asked).toHaveLength(1));
   vi.spyOn(Date, "now").mockReturnValue(Date.now() + 4_000);
   const second = press();
   expect([(await first).status, (await second).status]).toEqual([204, 204]);
   vi.mocked(Date.now).mockRestore();
-  expect(world.requests).toHaveLength(1);
+  expect(world.asked).toHaveLength(1);
 });
 
 test("a neighbour's press within the same seconds is a press of its own", async () => {
@@ -204,7 +204,7 @@ test("a neighbour's press within the same seconds is a press of its own", async 
   const [one, two] = [await aResident({ phone: phones[0]! }), await aResident({ phone: phones[1]! })];
   const { lock } = await aHome({ phones, open: "http://127.0.0.1:8081/open" });
   for (const { token } of [one, two]) await mobile("address/openDoor", { domophoneId: lock }, { token });
-  expect(world.requests).toHaveLength(2);
+  expect(world.asked).toHaveLength(2);
 });
 
 test.each([
@@ -221,7 +221,7 @@ test.each([
   expect(await response.json()).toMatchObject({ code: 503, message: "Дверь не ответила, попробуйте ещё раз" });
   expect(await eventsOf(uid)).toEqual([]);
   await mobile("address/openDoor", { domophoneId: lock }, { token });
-  expect(world.requests).toHaveLength(2);
+  expect(world.asked).toHaveLength(2);
 });
 
 test.each([
@@ -235,7 +235,7 @@ test.each([
   vi.spyOn(console, "warn").mockImplementation(() => {});
   const { token, lock } = await aNeighbour({ open });
   expect((await mobile("address/openDoor", { domophoneId: lock }, { token })).status).toBe(503);
-  expect(world.requests).toEqual([]);
+  expect(world.asked).toEqual([]);
 });
 
 test.each([
@@ -278,5 +278,5 @@ test("a lock with two doors opens the one that is named", async () => {
   for (const doorId of [first, second, undefined])
     await mobile("address/openDoor", { domophoneId: lock.deviceId, doorId }, { token });
   // The last press names no door, so it is the first door's, pressed a moment ago.
-  expect(world.requests.map(({ url }) => url)).toEqual(["http://127.0.0.1:8081/first", "http://127.0.0.1:8081/second"]);
+  expect(world.asked.map(({ url }) => url)).toEqual(["http://127.0.0.1:8081/first", "http://127.0.0.1:8081/second"]);
 });

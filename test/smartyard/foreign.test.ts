@@ -47,7 +47,7 @@ test.each(Array.from({ length: 12 }, (_, i) => i))(
       expect([method, refused.status]).toEqual([method, 404]);
       expect(await refused.json()).toMatchObject({ code: 404 });
     }
-    expect(world.requests).toEqual([]);
+    expect(world.asked).toEqual([]);
   },
 );
 
@@ -96,7 +96,7 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
     if (LOOKS_UP.has(method)) expect(response.status).toBe(404);
     for (const secret of [String(uid), theirs.camera.uuid, ownerSession, ownerCameraToken, owner.phone])
       expect(text).not.toContain(secret);
-    expect(world.requests).toEqual([]);
+    expect(world.asked).toEqual([]);
   },
 );
 

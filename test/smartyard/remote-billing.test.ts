@@ -57,8 +57,7 @@ test("contracts and states come from the operator's billing, cameras from us", a
   expect(await homes.json()).toMatchObject({ data: [{ houseId: String(uid), cctv: 1, address: "ул. Мира, 3 кв. 8" }] });
   const cameras = await mobile("cctv/all", { houseId: uid }, { token, env: billing.env });
   expect(await cameras.json()).toMatchObject({ data: [{ id: camera.deviceId }] });
-  for (const request of billing.world.requests)
-    expect(request.headers.get("authorization")).toBe("Bearer billing-token");
+  for (const request of billing.world.asked) expect(request.headers.get("authorization")).toBe("Bearer billing-token");
 });
 
 test("a contract that this phone does not have is not found, though the house is there", async () => {
@@ -159,5 +158,5 @@ test("a local contract is not asked for anywhere", async () => {
   await aHome({ phones: [phone] });
   const world = outside();
   expect((await mobile("cctv/all", {}, { token })).status).toBe(200);
-  expect(world.requests).toEqual([]);
+  expect(world.asked).toEqual([]);
 });
