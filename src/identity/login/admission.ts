@@ -77,8 +77,8 @@ export async function startAfresh(
 
 async function made(env: Env, operator: string, login: Login, now: Date, before: (id: string) => Statement[]) {
   const { id } = await newAccount(env, operator, login, now, before);
-  await joinByInvitations(env, operator, id, login, now);
-  const holder = await holderOf(database(env), operator, { account: id });
+  const joining = joinByInvitations(env, operator, id, login, now);
+  const [holder] = await Promise.all([holderOf(database(env), operator, { account: id }), joining]);
   if (!holder) throw fail("account_not_found");
   return holder;
 }
