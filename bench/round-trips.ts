@@ -87,13 +87,13 @@ async function shieldTrips(url: URL, kannel: Kannel, ask: Ask): Promise<void> {
     action: { name: "control" },
     resource: { type: "controller", id: controllers[7] },
   };
-  await ask("access/v1/evaluation: the client, and one check", shield("/access/v1/evaluation"), {
+  await ask("access/v1/evaluation, and who asks", shield("/access/v1/evaluation"), {
     body: evaluation,
     authorization: basic,
   });
   const evaluations = Array.from({ length: 20 }, (_, n) => ({ resource: { type: "controller", id: controllers[n] } }));
   const many = { subject: evaluation.subject, action: evaluation.action, evaluations };
-  await ask("access/v1/evaluations: the client, and twenty checks", shield("/access/v1/evaluations"), {
+  await ask("access/v1/evaluations, twenty of them, and who asks", shield("/access/v1/evaluations"), {
     body: many,
     authorization: basic,
   });

@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { openTokens } from "#identity/tokens/issue.ts";
 import { newId } from "#platform/crypto.ts";
+import { countedEnv } from "../support/counted.ts";
 import { aPerson, type Signed, shield } from "../support/shield.ts";
+import { envWith } from "../support/world.ts";
 import { aHousehold, aRight, aRule, aService, type Household, joins, publish, rules } from "./policies-support.ts";
 
 interface Answer {
@@ -314,5 +316,52 @@ test.each(["constructor", "__proto__", "toString"])(
       resource: { type, id: "x", properties: { domain: home.domain } },
     };
     expect(await asks(basic, "evaluation", asked)).toMatchObject({ status: 200 });
+  },
+);
+
+test("POL-2 who asks and the answer are one round trip together", async () => {
+  const home = await aHousehold();
+  const member = await joins(home, "member");
+  const { basic } = await aService();
+  const { env: counted, trips } = countedEnv();
+  for (const [path, json] of [
+    ["evaluation", evaluation(home, member)],
+    ["evaluations", { evaluations: [evaluation(home, member), evaluation(home, member, "share")] }],
+  ] as const) {
+    trips.d1 = 0;
+    expect((await shield(`/access/v1/${path}`, { basic, json, env: counted })).status).toBe(200);
+    expect([path, trips.d1]).toEqual([path, 1]);
+  }
+});
+
+test.each(["evaluation", "evaluations"])(
+  "POL-3 POST /access/v1/%s answers nobody who does not show who they are",
+  async (path) => {
+    const home = await aHousehold();
+    const member = await joins(home, "member");
+    const { basic, id } = await aService();
+    const { basic: foreign } = await aService(["access"], `op_${id}`);
+    const question = evaluation(home, member);
+    const json = path === "evaluation" ? question : { evaluations: [question] };
+    const told = async (user: string, password: string, body: unknown = json, environment = env) => {
+      const answer = await shield(`/access/v1/${path}`, { basic: { user, password }, json: body, env: environment });
+      return [answer.status, ((await answer.json()) as { code?: string }).code];
+    };
+    expect(await told(basic.user, `${basic.password}x`)).toEqual([401, "invalid_client"]);
+    expect(await told("cli_nobody", basic.password)).toEqual([401, "invalid_client"]);
+    expect(await told(basic.user, "wrong", { subject: 1 })).toEqual([401, "invalid_client"]);
+    expect(await told(basic.user, basic.password, { subject: 1 })).toEqual([422, "validation_failed"]);
+    const { basic: other } = await aService(["introspect"]);
+    expect(await told(other.user, other.password)).toEqual([403, "insufficient_scope"]);
+    const down = envWith({
+      DB: { prepare: env.DB.prepare.bind(env.DB), batch: () => Promise.reject(new Error("down")) },
+    });
+    expect(await told(basic.user, basic.password, json, down as typeof env)).toEqual([503, "maintenance"]);
+    // Another operator's service asks about its own operator, where nobody of this household is known.
+    const answer = await asks(foreign, path, json);
+    expect(answer.status).toBe(200);
+    expect(JSON.stringify(answer.body)).not.toContain('"decision":true');
+    await env.DB.prepare("UPDATE clients SET status = 'disabled' WHERE id = ?").bind(id).run();
+    expect(await told(basic.user, basic.password)).toEqual([401, "invalid_client"]);
   },
 );

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import {
   domainsAsked,
   membershipsOf,
+  operatorOfClient,
   policiesAsked,
   resourcesOf,
   subjectsOf,
@@ -16,6 +17,7 @@ const db = database(env);
 const asked: Question[] = [
   { subject: { type: "account", id: "acc_1" }, action: "view", resource: { type: "door", id: "d1" } },
 ];
+const shown = operatorOfClient("cli_1", "hash");
 const slice = { after: "", limit: 10 };
 const account = { type: "account", id: "acc_1" } as const;
 const door = { type: "door", id: "d1" };
@@ -28,6 +30,11 @@ test.each<[string, { toSQL(): { sql: string; params: unknown[] } }]>([
   ["their memberships", membershipsOf(db, "main", asked)],
   ["their rules", policiesAsked(db, "main", asked, false)],
   ["everybody's rules", policiesAsked(db, "main", asked, true)],
+  ["what a client's operator has: the subjects", subjectsOf(db, shown, asked)],
+  ["what a client's operator has: the resources", resourcesOf(db, shown, asked)],
+  ["what a client's operator has: the domains", domainsAsked(db, shown, asked)],
+  ["what a client's operator has: the memberships", membershipsOf(db, shown, asked)],
+  ["what a client's operator has: the rules", policiesAsked(db, shown, asked, false)],
   ["resources to search in", candidateResources(db, "main", { subject: account, type: "door" }, slice)],
   ["people to search among", candidateSubjects(db, "main", "account", asked[0]!, slice)],
   ["controllers to search among", candidateSubjects(db, "main", "device", asked[0]!, slice)],

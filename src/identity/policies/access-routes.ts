@@ -1,7 +1,9 @@
-import { Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { describeRoute } from "hono-openapi";
+import type * as z from "zod";
 import { settings } from "#env.ts";
-import { callersOperator, service } from "../wire/caller.ts";
+import { basicIn } from "../clients/clients.ts";
+import { adoptRequestId, callersOperator, confidential, service } from "../wire/caller.ts";
 import type { ShieldEnv } from "../wire/context.ts";
 import { check, json } from "../wire/input.ts";
 import {
@@ -16,29 +18,64 @@ import {
   SubjectSearch,
 } from "./access-wire.ts";
 import { decide } from "./check.ts";
+import type { Asker } from "./facts.ts";
 import { type Found, searchActions, searchResources, searchSubjects } from "./search.ts";
 
 /** /access/v1: may somebody do something? In the shapes of AuthZEN 1.0, for the operator's services. */
 export const accessRoutes = new Hono<ShieldEnv>();
 
 const describe = (summary: string) => describeRoute({ summary, tags: ["shield"] });
-const ours = service("access");
+const SCOPE = "access";
+const ours = service(SCOPE);
 
-accessRoutes.post("/access/v1/evaluation", describe("Answer one question"), ours, json(Evaluation), async (c) =>
-  c.json(answerOf(await decide(c.env, callersOperator(c), questionOf(c.req.valid("json"))))),
+/** As `ours`, but a secret that is shown is only read here, and looked at by `askerOf`'s question. */
+const asking: MiddlewareHandler<ShieldEnv> = (c, next) => {
+  const shown = basicIn(c.req.header("authorization"));
+  return shown ? next() : ours(c, next);
+};
+
+function askerOf(c: Context<ShieldEnv>): Asker {
+  const shown = basicIn(c.req.header("authorization"));
+  return shown ? { id: shown.user, secret: shown.password, scope: SCOPE } : callersOperator(c);
+}
+
+/** The question, as `json` reads it. Where it is none, who shows a wrong secret is told of that and of nothing else. */
+function question<S extends z.ZodType>(schema: S): ReturnType<typeof json<S>> {
+  const read = json(schema);
+  const isShown = confidential(SCOPE);
+  const readOrProve: typeof read = async (c, next) => {
+    try {
+      await read(c, async () => {});
+    } catch (error) {
+      if (basicIn(c.req.header("authorization"))) await isShown(c, async () => {});
+      throw error;
+    }
+    await next();
+  };
+  return Object.assign(readOrProve, read);
+}
+
+/** The answer, and the request's name as a client may give it that has shown who it is. */
+function answered(c: Context<ShieldEnv>, body: object): Response {
+  adoptRequestId(c);
+  return c.json(body);
+}
+
+accessRoutes.post("/access/v1/evaluation", describe("Answer one question"), asking, question(Evaluation), async (c) =>
+  answered(c, answerOf(await decide(c.env, askerOf(c), questionOf(c.req.valid("json"))))),
 );
 
-accessRoutes.post("/access/v1/evaluations", describe("Answer many"), ours, json(Evaluations), async (c) => {
+accessRoutes.post("/access/v1/evaluations", describe("Answer many"), asking, question(Evaluations), async (c) => {
   const { evaluations = [], options, ...preset } = c.req.valid("json");
   if (evaluations.length === 0) {
     const single = questionOf(check(Evaluation, preset));
-    return c.json(answerOf(await decide(c.env, callersOperator(c), single)));
+    return answered(c, answerOf(await decide(c.env, askerOf(c), single)));
   }
   const { evaluations: complete } = check(EachEvaluation, {
     evaluations: evaluations.map((each) => ({ ...preset, ...each })),
   });
   const semantic = options.evaluations_semantic;
-  return c.json({ evaluations: await evaluateAll(c.env, callersOperator(c), { evaluations: complete, semantic }) });
+  return answered(c, { evaluations: await evaluateAll(c.env, askerOf(c), { evaluations: complete, semantic }) });
 });
 
 accessRoutes.post("/access/v1/search/subject", describe("Who may?"), ours, json(SubjectSearch), async (c) => {

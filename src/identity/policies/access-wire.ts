@@ -71,10 +71,10 @@ export const answerOf = ({ decision, reason, policyVersion }: Decision) => ({
 /** The answers as far as they are wanted: up to the first denial, or the first permission. */
 export async function evaluateAll(
   env: Parameters<typeof decideAll>[0],
-  operator: string,
+  asker: Parameters<typeof decideAll>[1],
   { evaluations, semantic }: { evaluations: readonly Evaluation[]; semantic: (typeof SEMANTICS)[number] },
 ) {
-  const decisions = await decideAll(env, operator, evaluations.map(questionOf));
+  const decisions = await decideAll(env, asker, evaluations.map(questionOf));
   const stop =
     semantic === "execute_all"
       ? -1

@@ -1,7 +1,7 @@
 import type { Env } from "#env.ts";
 import { AppError } from "#platform/errors.ts";
 import { evaluate } from "./evaluate.ts";
-import { factsOf } from "./facts.ts";
+import { type Asker, factsOf } from "./facts.ts";
 import type { Decision, Facts, Question } from "./question.ts";
 
 export type { Decision, Question } from "./question.ts";
@@ -10,23 +10,24 @@ export type { Decision, Question } from "./question.ts";
  * May the subject do that? One round trip, asked of the truth itself: what was published or withdrawn before counts. A store that
  * does not answer means no (`unavailable`). Throws `policy_version_unreached`.
  */
-export async function decide(env: Env, operator: string, question: Question, now = new Date()): Promise<Decision> {
-  const [decision] = await decideAll(env, operator, [question], now);
+export async function decide(env: Env, asker: Asker, question: Question, now = new Date()): Promise<Decision> {
+  const [decision] = await decideAll(env, asker, [question], now);
   return decision!;
 }
 
 /** Answers many questions, in their order, in one round trip as well. */
 export async function decideAll(
   env: Env,
-  operator: string,
+  asker: Asker,
   questions: readonly Question[],
   now = new Date(),
 ): Promise<Decision[]> {
   let facts: Facts[];
   try {
-    facts = await factsOf(env, operator, questions);
+    facts = await factsOf(env, asker, questions);
   } catch (error) {
-    if (!(error instanceof AppError && error.reason === "maintenance")) throw error;
+    // Whoever has not shown who they are gets no answer, not even a no.
+    if (typeof asker !== "string" || !(error instanceof AppError && error.reason === "maintenance")) throw error;
     return questions.map(() => UNAVAILABLE);
   }
   return questions.map((question, i) => {

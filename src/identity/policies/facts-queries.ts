@@ -13,6 +13,13 @@ const PARENTS = 8;
 
 export type Asked = Pick<Question, "subject" | "resource" | "domain" | "minVersion">;
 
+/** Whose rows are read: an operator's by its id, or those of whatever operator `operatorOfClient` finds. */
+export type Whose = string | SQL;
+
+/** The operator of an active service that shows this secret; no operator at all for anybody else. */
+export const operatorOfClient = (id: string, secretHash: string): SQL => sql`(SELECT operator FROM clients
+  WHERE id = ${id} AND secret_hash = ${secretHash} AND kind = 'confidential' AND status = 'active')`;
+
 const rowsOf = (questions: readonly Asked[]): SQL =>
   sql`json_each(${JSON.stringify(
     questions.map(({ subject, resource, domain, minVersion }) => ({
@@ -24,7 +31,7 @@ const rowsOf = (questions: readonly Asked[]): SQL =>
 const field = (name: string): SQL => sql`json_extract(q.value, ${sql.raw(`'$.${name}'`)})`;
 
 /** Every domain that one of the questions may be about. */
-export const domainsOf = (operator: string, questions: readonly Asked[]): SQL => sql`(
+export const domainsOf = (operator: Whose, questions: readonly Asked[]): SQL => sql`(
   SELECT r.domain_id FROM ${rowsOf(questions)} CROSS JOIN resources r
     ON r.operator = ${operator} AND r.type = ${field("type")} AND r.id = ${field("id")} WHERE r.domain_id IS NOT NULL
   UNION ALL SELECT ${field("domain")} FROM ${rowsOf(questions)} WHERE ${field("domain")} IS NOT NULL
@@ -32,7 +39,7 @@ export const domainsOf = (operator: string, questions: readonly Asked[]): SQL =>
   UNION ALL SELECT ${field("id")} FROM ${rowsOf(questions)} WHERE ${field("type")} = 'domain')`;
 
 /** Whether the subjects are active; of controllers the domain too. Who is not found is not there. */
-export function subjectsOf(db: Db, operator: string, questions: readonly Asked[]) {
+export function subjectsOf(db: Db, operator: Whose, questions: readonly Asked[]) {
   const join = (table: string, type: string, columns: SQL) => sql`
     SELECT ${sql.raw(`'${type}'`)} AS type, s.id AS id, ${columns} FROM ${rowsOf(questions)} CROSS JOIN ${sql.raw(table)} s
       ON s.operator = ${operator} AND s.id = ${field("who")} WHERE ${field("subject")} = ${sql.raw(`'${type}'`)}`;
@@ -51,7 +58,7 @@ export function subjectsOf(db: Db, operator: string, questions: readonly Asked[]
 }
 
 /** The resources with everything that they hang below: `ofType`, `ofId` is what was asked for. */
-export function resourcesOf(db: Db, operator: string, questions: readonly Asked[]) {
+export function resourcesOf(db: Db, operator: Whose, questions: readonly Asked[]) {
   return db
     .select({
       ofType: sql<string>`c.of_type`.as("of_type"),
@@ -72,14 +79,14 @@ export function resourcesOf(db: Db, operator: string, questions: readonly Asked[
     );
 }
 
-export function domainsAsked(db: Db, operator: string, questions: readonly Asked[]) {
+export function domainsAsked(db: Db, operator: Whose, questions: readonly Asked[]) {
   return db
     .select({ id: domains.id, status: domains.status, version: domains.policyVersion })
     .from(domains)
     .where(and(eq(domains.operator, operator), sql`${domains.id} IN ${domainsOf(operator, questions)}`));
 }
 
-export function membershipsOf(db: Db, operator: string, questions: readonly Asked[]) {
+export function membershipsOf(db: Db, operator: Whose, questions: readonly Asked[]) {
   return db
     .select()
     .from(domainMembers)
@@ -93,7 +100,7 @@ export function membershipsOf(db: Db, operator: string, questions: readonly Aske
 }
 
 /** The rules that may concern the subjects; `everybodys` reads the others too, for an explanation. */
-export function policiesAsked(db: Db, operator: string, questions: readonly Asked[], everybodys: boolean) {
+export function policiesAsked(db: Db, operator: Whose, questions: readonly Asked[], everybodys: boolean) {
   const theirs = sql`(subj_type = 'role' OR ${compared(policies.subjId)} IN (
     SELECT '*' UNION ALL SELECT ${field("who")} FROM ${rowsOf(questions)}))`;
   return db
@@ -110,7 +117,7 @@ export function policiesAsked(db: Db, operator: string, questions: readonly Aske
 }
 
 /** What the operator has changed in the table of roles. */
-export function roleGrantsOf(db: Db, operator: string) {
+export function roleGrantsOf(db: Db, operator: Whose) {
   return db
     .select({ role: roleGrants.role, resType: roleGrants.resType, actions: roleGrants.actions })
     .from(roleGrants)

@@ -1,29 +1,46 @@
 import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
+import { sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { logError } from "#platform/log.ts";
-import { domainsAsked, membershipsOf, policiesAsked, resourcesOf, roleGrantsOf, subjectsOf } from "./facts-queries.ts";
+import { proven } from "../clients/clients.ts";
+import { clientById } from "../clients/queries.ts";
+import {
+  domainsAsked,
+  membershipsOf,
+  operatorOfClient,
+  policiesAsked,
+  resourcesOf,
+  roleGrantsOf,
+  subjectsOf,
+} from "./facts-queries.ts";
 import { versionIn } from "./policy-version.ts";
 import { type Facts, OWN_TYPES, type Question } from "./question.ts";
+
+/** A service that shows its secret with the question, which is looked at in the same trip as the rights. */
+export interface ShownClient {
+  id: string;
+  secret: string;
+  /** What it must be allowed to do. */
+  scope: string;
+}
+
+/** For whom it is asked: an operator that is known, or whatever operator the client turns out to belong to. */
+export type Asker = string | ShownClient;
 
 /**
  * What the questions depend on, in their order and in one round trip, whatever the size of their domains. Throws
  * `policy_version_unreached` where a question wants to know of a change that has not happened, `maintenance` where the store does
- * not answer.
+ * not answer; and of a client that is none `invalid_client` and `insufficient_scope`, before anything else.
  */
 export async function factsOf(
   env: Env,
-  operator: string,
+  asker: Asker,
   questions: readonly Question[],
   everybodys = false,
 ): Promise<Facts[]> {
   if (questions.length === 0) return [];
-  const [subjects, resources, domains, members, policies, roleGrants] = await read(
-    env,
-    operator,
-    questions,
-    everybodys,
-  );
+  const [subjects, resources, domains, members, policies, roleGrants] = await read(env, asker, questions, everybodys);
   const policiesOf = Map.groupBy(policies, ({ domainId }) => domainId);
   return questions.map((question): Facts => {
     const { subject, resource } = question;
@@ -52,10 +69,13 @@ export async function factsOf(
   });
 }
 
-function read(env: Env, operator: string, questions: readonly Question[], everybodys: boolean) {
+async function read(env: Env, asker: Asker, questions: readonly Question[], everybodys: boolean) {
   const db = database(env);
-  return db
+  const shown = typeof asker === "string" ? undefined : asker;
+  const operator = shown ? operatorOfClient(shown.id, sha256(shown.secret)) : (asker as string);
+  const [clients, ...facts] = await db
     .batch([
+      clientById(db, shown?.id ?? ""),
       subjectsOf(db, operator, questions),
       resourcesOf(db, operator, questions),
       domainsAsked(db, operator, questions),
@@ -67,6 +87,8 @@ function read(env: Env, operator: string, questions: readonly Question[], everyb
       logError("rights not read", error);
       throw fail("maintenance");
     });
+  if (shown && !proven(clients[0], shown.secret).scopes.includes(shown.scope)) throw fail("insufficient_scope");
+  return facts;
 }
 
 function domainOf({ resource, domain }: Question, row: { domainId: string | null } | undefined): string | null {
