@@ -1,6 +1,6 @@
 import type { Env } from "#env.ts";
 import { controllersAround } from "#identity/controllers/queries.ts";
-import { membershipsOf } from "#identity/domains/queries.ts";
+import { membershipsOf } from "#identity/domains/member-queries.ts";
 import { listAudit } from "#identity/journal/audit.ts";
 import { type Actor, journal } from "#identity/journal/journal.ts";
 import { listSessions } from "#identity/sessions/sessions.ts";

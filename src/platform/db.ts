@@ -32,6 +32,9 @@ export const operator = () => text("operator").notNull();
  */
 export const compared = (column: SQLWrapper): SQL => sql`+${column}`;
 
+/** Holds where the statement before, in the same batch, wrote a row: what follows a decision happens only with it. */
+export const ifChanged: SQL = sql`changes() > 0`;
+
 /** A point in time, stored as milliseconds since 1970. */
 export const instant = (name: string) => integer(name, { mode: "timestamp_ms" });
 

@@ -5,7 +5,7 @@ import { deleteAccount } from "#identity/accounts/accounts.ts";
 import { insertIdentifier, setPassword } from "#identity/accounts/queries.ts";
 import { setClaimCode } from "#identity/controllers/claims.ts";
 import { createDomain } from "#identity/domains/domains.ts";
-import { insertMember } from "#identity/domains/queries.ts";
+import { insertMember } from "#identity/domains/member-queries.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { confirmTotp, newTotp } from "#identity/totp/totp.ts";

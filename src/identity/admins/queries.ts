@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import { mfaTokens } from "../login/tables.ts";
 import { totpSecrets } from "../totp/tables.ts";
 import { EVERYWHERE, type Grant } from "./roles.ts";
@@ -39,7 +39,7 @@ export function insertFirstAdmin(db: Db, { id, login, name, phc, createdAt }: Ne
           WHERE ${noSuperadmin}`,
       )
       .returning({ id: admins.id }),
-    db.insert(adminRoles).select(sql`SELECT ${EVERYWHERE}, ${id}, 'superadmin' WHERE changes() > 0`),
+    db.insert(adminRoles).select(sql`SELECT ${EVERYWHERE}, ${id}, 'superadmin' WHERE ${ifChanged}`),
   ] as const;
 }
 
@@ -47,7 +47,7 @@ export function insertFirstAdmin(db: Db, { id, login, name, phc, createdAt }: Ne
 export function replaceAdminTotp(db: Db, id: string, sealed: string, now: Date) {
   return db
     .insert(totpSecrets)
-    .select(sql`SELECT ${ADMINS}, ${id}, ${sealed}, 0, NULL, ${now.getTime()} WHERE changes() > 0`)
+    .select(sql`SELECT ${ADMINS}, ${id}, ${sealed}, 0, NULL, ${now.getTime()} WHERE ${ifChanged}`)
     .onConflictDoUpdate({
       target: [totpSecrets.operator, totpSecrets.ownerId],
       set: { sealed, lastStep: 0, confirmedAt: null, createdAt: now },

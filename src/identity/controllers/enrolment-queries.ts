@@ -1,5 +1,5 @@
 import { and, eq, inArray, isNotNull, isNull, lt, lte, or, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import type { Actor } from "../journal/journal.ts";
 import type { NewCredential } from "./credentials.ts";
 import { controllerCredentials, controllers } from "./tables.ts";
@@ -65,7 +65,7 @@ export function insertCredential(db: Db, operator: string, deviceId: string, cre
   return db
     .insert(controllerCredentials)
     .select(
-      sql`SELECT ${operator}, ${id}, ${deviceId}, ${type}, ${secretHash}, ${jwk}, ${now.getTime()}, NULL, NULL WHERE changes() > 0`,
+      sql`SELECT ${operator}, ${id}, ${deviceId}, ${type}, ${secretHash}, ${jwk}, ${now.getTime()}, NULL, NULL WHERE ${ifChanged}`,
     );
 }
 

@@ -1,8 +1,7 @@
 import { and, asc, eq, isNull, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import { controllers } from "../controllers/tables.ts";
 import { policies, resources } from "../policies/tables.ts";
-import { ifChanged } from "./queries.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be
 // awaited alone and several can go to D1 as one atomic `db.batch([...])`.

@@ -1,7 +1,6 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import { resources } from "../policies/tables.ts";
-import { ifChanged } from "./queries.ts";
 import { type Domain, domainMembers, domains } from "./tables.ts";
 
 const DAY = 86_400_000;

@@ -8,7 +8,8 @@ import { type Actor, journal } from "../journal/journal.ts";
 import { controllersIn } from "./controller-queries.ts";
 import { detachStatements } from "./controllers-of-domain.ts";
 import { insertDomain, insertDomainResource, insertFirstOwner } from "./creation-queries.ts";
-import { domainById, emptyDomain, isAlone, markDeleted, membersOf, nameThoseWhoLose, updateDomain } from "./queries.ts";
+import { membersOf } from "./member-queries.ts";
+import { domainById, emptyDomain, isAlone, markDeleted, nameThoseWhoLose, updateDomain } from "./queries.ts";
 import type { Domain } from "./tables.ts";
 
 const aboutDomain = (id: string) => ({ kind: "domain", id });

@@ -2,7 +2,8 @@ import type { Env } from "#env.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
 import { type Actor, journal } from "../journal/journal.ts";
-import { domainById, dropOffer, memberOf, offerDomain, stepDown, takeOffer, touchDomain } from "./queries.ts";
+import { memberOf, stepDown, takeOffer } from "./member-queries.ts";
+import { domainById, dropOffer, offerDomain, touchDomain } from "./queries.ts";
 
 // A domain changes hands when both have said so: its owner offers it, the next one accepts. Until then nothing changes.
 

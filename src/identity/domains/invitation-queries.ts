@@ -1,7 +1,7 @@
 import { aliasedTable, and, asc, desc, eq, gt, lt, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import { accountIdentifiers, accounts } from "../accounts/tables.ts";
-import { ifChanged, stillHas } from "./queries.ts";
+import { stillHas } from "./member-queries.ts";
 import { domainMembers, domains, type Invitation, invitations, type Role } from "./tables.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be

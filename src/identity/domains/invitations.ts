@@ -11,7 +11,8 @@ import { demandChannel, masked, type Target, targetOf } from "../login/targets.t
 import { closeInvitation, insertInvitation, invitationTimes } from "./invitation-queries.ts";
 import { invitationMail, invitationSms } from "./invitation-texts.ts";
 import { codeHashOf } from "./joining.ts";
-import { domainById, memberOf } from "./queries.ts";
+import { memberOf } from "./member-queries.ts";
+import { domainById } from "./queries.ts";
 import type { Invitation, Role } from "./tables.ts";
 
 export interface NewInvitation {

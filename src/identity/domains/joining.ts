@@ -12,8 +12,9 @@ import {
   openInvitationsTo,
   takeUse,
 } from "./invitation-queries.ts";
+import { memberOf } from "./member-queries.ts";
 import { endMembership } from "./membership.ts";
-import { memberOf, touchDomain } from "./queries.ts";
+import { touchDomain } from "./queries.ts";
 import type { Invitation } from "./tables.ts";
 
 /** Who asks: an account of an operator. */

@@ -4,8 +4,8 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { Actor } from "../journal/journal.ts";
 import { deleteDomain } from "./domains.ts";
+import { membershipsOf } from "./member-queries.ts";
 import { endMember } from "./members.ts";
-import { membershipsOf } from "./queries.ts";
 
 /** The domains whose only owner the account is although others belong to them: they would be left without one. */
 export async function domainsToHandOver(env: Env, operator: string, accountId: string, now = new Date()) {

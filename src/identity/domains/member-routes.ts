@@ -12,8 +12,8 @@ import { bearer } from "../wire/caller.ts";
 import { actorOf, type ShieldEnv } from "../wire/context.ts";
 import { json, Page, query } from "../wire/input.ts";
 import { offer, takeBack, takeOver, turnDown } from "./hand-over.ts";
+import { membersOf } from "./member-queries.ts";
 import { changeRole, endMember } from "./members.ts";
-import { membersOf } from "./queries.ts";
 import { memberView, pageOf } from "./views.ts";
 
 const about = (summary: string) => describeRoute({ tags: ["shield"], summary });

@@ -3,15 +3,9 @@ import { fail } from "#operator/error-catalogue.ts";
 import { database, type Statement } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
 import { type Actor, journal } from "../journal/journal.ts";
+import { type By, changeMember, type deleteMember, memberOf, withdrawUncoveredInvitations } from "./member-queries.ts";
 import { type EndReason, endMembership } from "./membership.ts";
-import {
-  type By,
-  changeMember,
-  type deleteMember,
-  memberOf,
-  touchDomain,
-  withdrawUncoveredInvitations,
-} from "./queries.ts";
+import { touchDomain } from "./queries.ts";
 import { rolesUpTo } from "./roles.ts";
 import type { Role } from "./tables.ts";
 

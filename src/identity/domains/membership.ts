@@ -9,9 +9,9 @@ import {
   deleteMember,
   deleteOwnPolicies,
   overdueMembers,
-  touchDomain,
   withdrawUncoveredInvitations,
-} from "./queries.ts";
+} from "./member-queries.ts";
+import { touchDomain } from "./queries.ts";
 import type { Role } from "./tables.ts";
 
 interface Ending {

@@ -1,5 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import type { Actor } from "./journal.ts";
 import { auditLog, notifications } from "./tables.ts";
 
@@ -46,7 +46,7 @@ const json = (value: unknown) => (value === undefined ? null : JSON.stringify(va
 // `changes()` is of the statement before. An insert that wrote its one row hands the yes on to the next.
 export function insertAudit(db: Db, operator: string, audit: NewAudit, when: "changed" | "always") {
   const { id, at, actor, action, target, reason, before, after } = audit;
-  const condition = when === "always" ? sql`1` : sql`changes() > 0`;
+  const condition = when === "always" ? sql`1` : ifChanged;
   return db.insert(auditLog).select(
     sql`SELECT NULL, ${operator}, ${id}, ${at.getTime()}, ${actor.kind}, ${actor.id}, ${action}, ${target.kind}, ${target.id},
       ${reason ?? null}, ${json(before)}, ${json(after)}, ${actor.ip ?? null}, ${actor.requestId ?? null} WHERE ${condition}`,
@@ -67,7 +67,7 @@ export function insertEvent(db: Db, operator: string, { eventId, at, type, id, d
   const last = sql`(SELECT coalesce(max(agg_seq), 0) FROM notifications WHERE operator = ${operator} AND agg_kind = ${kind} AND agg_id = ${id})`;
   return db.insert(notifications).select(
     sql`SELECT ${operator}, ${eventId}, ${type}, ${kind}, ${id}, ${last} + 1, ${JSON.stringify(data)}, ${mirrored(operator, type)}, ${at.getTime()}, NULL
-      WHERE changes() > 0`,
+      WHERE ${ifChanged}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, inArray, type SQL, sql } from "drizzle-orm";
-import { compared, type Db } from "#platform/db.ts";
+import { compared, type Db, ifChanged } from "#platform/db.ts";
 import { domains } from "../domains/tables.ts";
 import { resourcesOf } from "./facts-queries.ts";
 import type { ResourceRef } from "./question.ts";
@@ -22,7 +22,7 @@ export function raisePolicyVersionIfChanged(db: Db, operator: string, domain: st
   return db
     .update(domains)
     .set({ policyVersion: sql`policy_version + 1` })
-    .where(and(eq(domains.operator, operator), eq(domains.id, domain), sql`changes() > 0`))
+    .where(and(eq(domains.operator, operator), eq(domains.id, domain), ifChanged))
     .returning({ version: domains.policyVersion });
 }
 

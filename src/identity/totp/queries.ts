@@ -1,5 +1,5 @@
 import { and, eq, isNotNull, isNull, lt, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { type Db, ifChanged } from "#platform/db.ts";
 import { recoveryCodes, totpSecrets } from "./tables.ts";
 
 const isOwners = (operator: string, ownerId: string) =>
@@ -56,7 +56,7 @@ export function replaceRecoveryCodes(db: Db, operator: string, ownerId: string, 
   return [
     db
       .insert(recoveryCodes)
-      .select(sql`SELECT ${operator}, ${ownerId}, value, NULL FROM json_each(${list}) WHERE changes() > 0`),
+      .select(sql`SELECT ${operator}, ${ownerId}, value, NULL FROM json_each(${list}) WHERE ${ifChanged}`),
     db
       .delete(recoveryCodes)
       .where(
@@ -64,7 +64,7 @@ export function replaceRecoveryCodes(db: Db, operator: string, ownerId: string, 
           eq(recoveryCodes.operator, operator),
           eq(recoveryCodes.ownerId, ownerId),
           sql`${recoveryCodes.hash} NOT IN (SELECT value FROM json_each(${list}))`,
-          sql`changes() > 0`,
+          ifChanged,
         ),
       ),
   ] as const;
