@@ -7,6 +7,14 @@ import { type Account, type AccountIdentifier, accountIdentifiers, accountPasswo
 
 export type IdentifierType = AccountIdentifier["type"];
 
+/** Every claim of one phone or address, proven or not. */
+export const identifierIs = (operator: string, { type, value }: Pick<AccountIdentifier, "type" | "value">) =>
+  and(
+    eq(accountIdentifiers.operator, operator),
+    eq(accountIdentifiers.type, type),
+    eq(accountIdentifiers.value, value),
+  );
+
 /** The account that has proven to own the identifier. */
 export function accountByIdentifier(db: Db, operator: string, type: IdentifierType, value: string) {
   return db
@@ -25,14 +33,7 @@ export function accountByIdentifier(db: Db, operator: string, type: IdentifierTy
       accounts,
       and(eq(accounts.operator, accountIdentifiers.operator), eq(accounts.id, accountIdentifiers.accountId)),
     )
-    .where(
-      and(
-        eq(accountIdentifiers.operator, operator),
-        eq(accountIdentifiers.type, type),
-        eq(accountIdentifiers.value, value),
-        isNotNull(accountIdentifiers.verifiedAt),
-      ),
-    )
+    .where(and(identifierIs(operator, { type, value }), isNotNull(accountIdentifiers.verifiedAt)))
     .get();
 }
 

@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNull, ne, notExists, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { Db } from "#platform/db.ts";
+import { identifierIs } from "./queries.ts";
 import { type AccountIdentifier, accountIdentifiers, accountPasswords, accounts } from "./tables.ts";
 
 // Reads return rows. Writes return unawaited statements, so that one of them can be
@@ -9,7 +10,7 @@ import { type AccountIdentifier, accountIdentifiers, accountPasswords, accounts 
 export type Claimed = Pick<AccountIdentifier, "type" | "value">;
 
 /** Inactive accounts that claim an identifier without having proven it. */
-export function inactiveClaimants(db: Db, operator: string, { type, value }: Claimed, except = "") {
+export function inactiveClaimants(db: Db, operator: string, claimed: Claimed, except = "") {
   return db
     .select({ id: accounts.id })
     .from(accountIdentifiers)
@@ -19,9 +20,7 @@ export function inactiveClaimants(db: Db, operator: string, { type, value }: Cla
     )
     .where(
       and(
-        eq(accountIdentifiers.operator, operator),
-        eq(accountIdentifiers.type, type),
-        eq(accountIdentifiers.value, value),
+        identifierIs(operator, claimed),
         isNull(accountIdentifiers.verifiedAt),
         eq(accounts.status, "inactive"),
         ne(accounts.id, except),
@@ -92,15 +91,12 @@ export function activateAccount(db: Db, operator: string, id: string, claimed: C
 
 /** Notes that an active account has proven an identifier that it claimed, unless somebody has before. */
 export function proveIdentifier(db: Db, operator: string, accountId: string, claimed: Claimed, now: Date) {
-  const { type, value } = claimed;
   return db
     .update(accountIdentifiers)
     .set({ verifiedAt: now })
     .where(
       and(
-        eq(accountIdentifiers.operator, operator),
-        eq(accountIdentifiers.type, type),
-        eq(accountIdentifiers.value, value),
+        identifierIs(operator, claimed),
         eq(accountIdentifiers.accountId, accountId),
         isNull(accountIdentifiers.verifiedAt),
         inArray(
@@ -117,14 +113,12 @@ export function proveIdentifier(db: Db, operator: string, accountId: string, cla
 }
 
 /** Everybody else's unproven claim of an identifier is over. */
-export function deleteOtherClaims(db: Db, operator: string, accountId: string, { type, value }: Claimed) {
+export function deleteOtherClaims(db: Db, operator: string, accountId: string, claimed: Claimed) {
   return db
     .delete(accountIdentifiers)
     .where(
       and(
-        eq(accountIdentifiers.operator, operator),
-        eq(accountIdentifiers.type, type),
-        eq(accountIdentifiers.value, value),
+        identifierIs(operator, claimed),
         isNull(accountIdentifiers.verifiedAt),
         ne(accountIdentifiers.accountId, accountId),
       ),

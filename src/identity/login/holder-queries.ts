@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, isNull, ne, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
+import { identifierIs } from "../accounts/queries.ts";
 import { accountIdentifiers, accountPasswords, accounts } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { totpSecrets } from "../totp/tables.ts";
@@ -92,14 +93,7 @@ export function releaseIdentifier(
 ) {
   return db
     .delete(accountIdentifiers)
-    .where(
-      and(
-        eq(accountIdentifiers.operator, operator),
-        eq(accountIdentifiers.type, type),
-        eq(accountIdentifiers.value, value),
-        eq(accountIdentifiers.accountId, accountId),
-      ),
-    );
+    .where(and(identifierIs(operator, { type, value }), eq(accountIdentifiers.accountId, accountId)));
 }
 
 /** Earlier sessions of the subject, ended ones too: how many there are, and how many of them on this install. */
