@@ -16,8 +16,13 @@ export interface Env extends Partial<Record<keyof z.input<typeof Settings>, stri
   SEND_BUDGETS: DurableObjectNamespace<SendBudget>;
   PASSWORD_ATTEMPTS: DurableObjectNamespace<PasswordAttempts>;
   DOOR_OPENERS: DurableObjectNamespace<DoorOpener>;
+  FILES: R2Bucket;
   MESSAGES: Queue<MessageJob>;
   SIGNALS: Queue<Signal>;
+  /** Fragments of archive to load, keys for panels to take, calls to the operator's systems: each the name of a row in D1. */
+  ARCHIVE: Queue<{ id: number }>;
+  PANELS: Queue<{ device: number; uid: number; key: string }>;
+  OPERATOR_CALLS: Queue<{ id: string }>;
 }
 
 const number = (min: number, max: number, preset: number) => z.coerce.number().int().min(min).max(max).default(preset);
@@ -87,7 +92,32 @@ const Extension = z.object({
   extId: z.string(),
   order: z.number().int(),
   highlight: onOff.optional(),
+  /** The page: HTML of its own, or a URL that it leads to. The page gets the resident's token, so only trusted ones. */
+  code: z.string().optional(),
+  url: url.optional(),
+  version: z.number().int().default(1),
 });
+
+/** Where the operator can be visited. */
+const Office = z.object({ lat: z.number(), lon: z.number(), address: z.string(), opening: z.string() });
+
+/** Who issues invoices and acts: what stands at the top of the documents. */
+const Company = z.object({
+  name: z.string().default(""),
+  inn: z.string().default(""),
+  kpp: z.string().default(""),
+  ogrn: z.string().default(""),
+  address: z.string().default(""),
+  phone: z.string().default(""),
+  bank: z.string().default(""),
+  bik: z.string().default(""),
+  account: z.string().default(""),
+  correspondent: z.string().default(""),
+  director: z.string().default(""),
+  accountant: z.string().default(""),
+});
+
+const yesNo = z.enum(["True", "False", "true", "false"]).transform((word) => word.toLowerCase() === "true");
 
 export const Settings = z
   .object({
@@ -147,6 +177,62 @@ export const Settings = z
     PEPPERS: keyring,
     MASTER_KEY: keyring,
 
+    /** Hosts of media servers that we ask for archives and fragments; see hostAllowed. */
+    MEDIA_HOSTS: list,
+    FRAGMENT_DAYS: number(1, 60, 7),
+    /** Hours for which a link to a picture or a fragment works. */
+    LINK_HOURS: number(1, 168, 24),
+
+    EVENTS: z.enum(["d1", "clickhouse"]).default("d1"),
+    EVENT_DAYS: number(1, 1100, 183),
+    CLICKHOUSE_URL: baseUrl.optional(),
+    CLICKHOUSE_USER: z.string().default("default"),
+    CLICKHOUSE_PASSWORD: z.string().default(""),
+    CLICKHOUSE_DATABASE: z.string().regex(/^\w+$/).default("smartyard"),
+
+    SBER_USER: optional,
+    SBER_PASS: optional,
+    SBER_URL: baseUrl.default("https://securepayments.sberbank.ru"),
+    SBER_PUBLIC_KEY: optional,
+    YOOKASSA_SHOP: optional,
+    YOOKASSA_KEY: optional,
+    YOOKASSA_URL: baseUrl.default("https://api.yookassa.ru"),
+    PAY_RETURN_URL: url.optional(),
+    PAY_MAX: number(1, 100_000_000, 10_000_000),
+    COMPANY: json(Company),
+
+    FCM_SERVICE_ACCOUNT: optional,
+    FCM_URL: baseUrl.default("https://fcm.googleapis.com"),
+    GOOGLE_TOKEN_URL: url.default("https://oauth2.googleapis.com/token"),
+    HMS_APP_ID: optional,
+    HMS_APP_SECRET: optional,
+    HMS_URL: baseUrl.default("https://push-api.cloud.huawei.com"),
+    HMS_TOKEN_URL: url.default("https://oauth-login.cloud.huawei.com/oauth2/v3/token"),
+
+    SIP_SERVER: optional,
+    SIP_PORT: number(1, 65_535, 5401),
+    SIP_TRANSPORT: z.enum(["udp", "tcp", "tls"]).default("tcp"),
+    SIP_STUN: optional,
+    SIP_HELP_EXTENSION: optional,
+    SIP_HELP_PASS: optional,
+    HELPDESKPHONE: optional,
+    Z5R_USER: optional,
+    Z5R_PASS: z.string().min(8).optional(),
+
+    FRS_URL: baseUrl.optional(),
+    FRS_TOKEN: optional,
+    SMART_HOME_URL: baseUrl.optional(),
+    SMART_HOME_TOKEN: optional,
+    GEOCODER_URL: url.optional(),
+
+    TP_EMAIL: optional,
+    APP_LINK: url.optional(),
+    PERMIT_ADDMYPHONE: yesNo.default(true),
+    PERMIT_SHOWRESTOREPHONE: yesNo.default(true),
+    PERMIT_RESTOREPASSWD: yesNo.default(true),
+    MAIN_SCREEN_ADDRESS: yesNo.default(false),
+    OFFICES: parsed("[]").pipe(z.array(Office)),
+
     APP_OPTIONS: json(AppOptions),
     APP_VERSIONS: json(
       z
@@ -177,6 +263,19 @@ export const Settings = z
     }
     if (value.ENVIRONMENT === "production" && !value.PUBLIC_URL)
       need("PUBLIC_URL", "is needed: Kannel's reports come to it");
+    const together = (...names: (keyof typeof value)[]) => {
+      const missing = names.filter((name) => !value[name]);
+      if (missing.length > 0 && missing.length < names.length) need(missing[0]!, `is needed with ${names.join(", ")}`);
+    };
+    together("SBER_USER", "SBER_PASS", "SBER_PUBLIC_KEY");
+    together("YOOKASSA_SHOP", "YOOKASSA_KEY");
+    together("HMS_APP_ID", "HMS_APP_SECRET");
+    together("Z5R_USER", "Z5R_PASS");
+    together("SIP_HELP_EXTENSION", "SIP_HELP_PASS");
+    if (value.SBER_USER && value.YOOKASSA_SHOP)
+      need("YOOKASSA_SHOP", "cannot stand beside SBER_USER: one bank is in use");
+    if (value.EVENTS === "clickhouse" && !value.CLICKHOUSE_URL)
+      need("CLICKHOUSE_URL", "is needed for EVENTS=clickhouse");
     if (Boolean(value.TEST_USER) !== Boolean(value.TEST_PASS))
       need("TEST_USER", "and TEST_PASS are set together or not at all");
   })

@@ -3,13 +3,13 @@ import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { playAtOnce } from "./flussonic/play.ts";
 import { shieldChores } from "./identity/chores.ts";
+import { forgetEndedInstalls } from "./identity/installs/installs.ts";
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { reviewGrants } from "./premises/cameras.ts";
 import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
-import { forgetEndedInstalls } from "./smartyard/installs.ts";
 
 export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
 export { PasswordAttempts } from "./identity/codes/password-attempts.ts";
@@ -29,6 +29,9 @@ export default {
         return forgetEndedInstalls(env);
       case "messages-dead":
       case "signals-dead":
+      case "archive-dead":
+      case "panels-dead":
+      case "operator-calls-dead":
         return keepDeadLetters(batch, env);
       default:
         throw new Error(`No consumer for queue ${batch.queue}`);

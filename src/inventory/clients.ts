@@ -59,6 +59,11 @@ const Listed = z.object({
   balance: z.number(),
   services: z.array(z.string()),
   devices: z.array(z.object({ device_id: z.int(), state: z.int() })),
+  client_name: z.string().nullable(),
+  email: z.string().nullable(),
+  confirmed: z.boolean(),
+  pay_advice: z.number().nullable(),
+  tariffs: z.record(z.string(), z.unknown()),
 });
 
 clients.post(
@@ -126,8 +131,18 @@ clients.post("/users/clients/delete/", describe("Delete a contract"), onlyLocal,
   return done(c);
 });
 
-const clientView = ({ balance, devices, ...same }: ContractRecord): z.input<typeof Listed> => ({
+const clientView = ({
+  balance,
+  devices,
+  clientName,
+  isConfirmed,
+  payAdvice,
+  ...same
+}: ContractRecord): z.input<typeof Listed> => ({
   ...same,
+  client_name: clientName,
+  confirmed: isConfirmed,
+  pay_advice: payAdvice === null ? null : payAdvice / 100,
   balance: balance / 100,
   devices: devices.map(({ deviceId, state }) => ({ device_id: deviceId, state })),
 });

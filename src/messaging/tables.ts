@@ -3,13 +3,13 @@ import { instant, operator } from "#platform/db.ts";
 
 export const MESSAGE_STATES = ["queued", "sending", "sent", "delivered", "failed", "expired", "unknown"] as const;
 
-/** One SMS, flash call or mail to one recipient: the row is the truth, the queue only carries its id. */
+/** One SMS, flash call, mail or push to one recipient: the row is the truth, the queue only carries its id. */
 export const messages = sqliteTable(
   "messages",
   {
     operator: operator(),
     id: text("id").notNull(),
-    channel: text("channel", { enum: ["sms", "flashcall", "email"] }).notNull(),
+    channel: text("channel", { enum: ["sms", "flashcall", "email", "push"] }).notNull(),
     recipient: text("recipient").notNull(),
     accountId: text("account_id"),
     purpose: text("purpose").notNull(),

@@ -46,5 +46,7 @@ export function transportFor(channel: Message["channel"], settings: Settings): T
       if (settings.MAIL_URL) return mailTransport(settings);
       if (mailIsAvailable(settings)) return loggedMail;
       throw new AppError("unavailable", "MAIL_URL is not set");
+    case "push":
+      throw new AppError("unavailable", "FCM_SERVICE_ACCOUNT is not set");
   }
 }

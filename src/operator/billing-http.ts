@@ -1,6 +1,8 @@
 // The operator's system as functions: POST {BILLING_URL}/v2/{function}, a JSON object of the named
 // arguments in, {"result": …} out. The functions are those of docs/contracts.md, "The operator's billing".
 import * as z from "zod";
+import { type Env, settings } from "#env.ts";
+import { AppError } from "#platform/errors.ts";
 import type { BilledContract, RemoteBilling, ServiceState } from "./billing.ts";
 import { askBilling, type BillingAddress } from "./billing-wire.ts";
 
@@ -44,6 +46,26 @@ export function httpBilling(address: BillingAddress): RemoteBilling {
       return new Map(ids.map((id) => [id, result[id] ?? 0]));
     },
   };
+}
+
+/**
+ * One function of an http billing: named arguments in, its checked `result` out. `fresh` goes past the short cache and is for
+ * whatever changes something or decides about money and doors. Throws `unavailable` when the billing does not answer or makes no sense.
+ */
+export async function askFunction<S extends z.ZodType>(
+  env: Env,
+  name: string,
+  question: Record<string, unknown>,
+  Result: S,
+  { fresh = false }: { fresh?: boolean } = {},
+): Promise<z.output<S>> {
+  const { BILLING_URL = "", BILLING_TOKEN } = settings(env);
+  const address = { url: BILLING_URL, token: BILLING_TOKEN, fresh };
+  const answer = await askBilling(address, `v2/${name}`, question, z.object({ result: z.unknown() }));
+  const checked = Result.safeParse(answer.result);
+  if (!checked.success)
+    throw new AppError("unavailable", "The billing makes no sense", { reason: "billing_down", cause: checked.error });
+  return checked.data;
 }
 
 const view = ({ uid, login, address, flat, services }: z.output<typeof Contract>): BilledContract => ({

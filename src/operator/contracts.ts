@@ -26,7 +26,7 @@ export interface ContractRecord extends Omit<Contract, "operator" | "password" |
   devices: DeviceState[];
 }
 
-type Defaulted = Partial<Pick<ContractRecord, "flat" | "phones" | "state" | "balance" | "services" | "devices">>;
+type Defaulted = Partial<Omit<ContractRecord, "uid" | "login" | "address">>;
 
 /** Without a uid it gets the next free one. Phones may come as people write them; the balance is in kopecks. */
 export type NewContract = Loose<{ uid?: number } & Defaulted> & Pick<ContractRecord, "login" | "address">;
@@ -51,9 +51,11 @@ export function listContracts(env: Env): Promise<ContractRecord[]> {
 export async function createContract(env: Env, contract: NewContract, now = new Date()): Promise<number> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   const { phones = [], devices = [], flat = null, state = 2, balance = 0, services = [], login, address } = contract;
+  const { clientName = null, email = null, isConfirmed = false, payAdvice = null, tariffs = {} } = contract;
   const numbers = normalPhones(env, phones);
   const uid = contract.uid ?? (await takeNumber(db, operator))[0]!.uid;
-  const row = { operator, uid, login, address, flat, state, balance, services, createdAt: now };
+  const person = { clientName, email, isConfirmed, payAdvice, tariffs };
+  const row = { operator, uid, login, address, flat, state, balance, services, ...person, createdAt: now };
 
   await orTaken(
     db.batch([

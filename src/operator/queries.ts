@@ -30,6 +30,11 @@ const record = {
   state: contracts.state,
   balance: contracts.balance,
   services: contracts.services,
+  clientName: contracts.clientName,
+  email: contracts.email,
+  isConfirmed: contracts.isConfirmed,
+  payAdvice: contracts.payAdvice,
+  tariffs: contracts.tariffs,
   phones: sql`(SELECT json_group_array(p.phone ORDER BY p.phone) FROM contract_phones AS p
     WHERE p.operator = contracts.operator AND p.uid = contracts.uid)`.mapWith((json) => JSON.parse(json) as string[]),
   devices: sql`(SELECT json_group_array(json_object('deviceId', s.device_id, 'state', s.state) ORDER BY s.device_id)
@@ -49,6 +54,18 @@ export function contractRecord(db: Db, operator: string, name: ContractName) {
     .from(contracts)
     .where(and(eq(contracts.operator, operator), named))
     .get();
+}
+
+/** The contracts that a phone may act for, by number. */
+export function contractsOfPhoneRows(db: Db, operator: string, phone: string) {
+  const { uid, login, address, flat, services } = contracts;
+  return db
+    .select({ uid, login, address, flat, services })
+    .from(contractPhones)
+    .innerJoin(contracts, and(eq(contracts.operator, contractPhones.operator), eq(contracts.uid, contractPhones.uid)))
+    .where(and(eq(contractPhones.operator, operator), eq(contractPhones.phone, phone)))
+    .orderBy(asc(contracts.uid))
+    .all();
 }
 
 /** Takes the next free number; one that is taken and not used stays a gap. */

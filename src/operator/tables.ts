@@ -1,5 +1,11 @@
+import { sql } from "drizzle-orm";
 import { foreignKey, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { instant, operator } from "#platform/db.ts";
+import { flag, instant, operator } from "#platform/db.ts";
+
+/** What a contract pays each month: kopecks, and the last day that is paid for, YYYY-MM-DD. */
+export type Tariffs = Partial<
+  Record<"internet" | "tv" | "phone" | "cams", { price: number; until?: string | undefined; name?: string | undefined }>
+>;
 
 /** A flat with a contract. Its uid is what the apps call houseId and flatId. */
 export const contracts = sqliteTable(
@@ -14,6 +20,11 @@ export const contracts = sqliteTable(
     balance: integer("balance").notNull().default(0),
     services: text("services", { mode: "json" }).notNull().default([]).$type<string[]>(),
     password: text("password"),
+    clientName: text("client_name"),
+    email: text("email"),
+    isConfirmed: flag("is_confirmed").notNull().default(false),
+    payAdvice: integer("pay_advice"),
+    tariffs: text("tariffs", { mode: "json" }).notNull().default({}).$type<Tariffs>(),
     createdAt: instant("created_at").notNull(),
   },
   (t) => [primaryKey({ columns: [t.operator, t.uid] }), uniqueIndex("contracts_login").on(t.operator, t.login)],
@@ -60,6 +71,29 @@ export const contractDeviceStates = sqliteTable(
 );
 
 export type Contract = typeof contracts.$inferSelect;
+
+/** A line of a contract's statement. What was charged is negative. */
+export const contractEntries = sqliteTable(
+  "contract_entries",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    at: instant("at").notNull(),
+    amount: integer("amount").notNull(),
+    description: text("description").notNull(),
+    service: text("service"),
+    periodStart: text("period_start"),
+    periodEnd: text("period_end"),
+    key: text("key"),
+  },
+  (t) => [
+    index("contract_entries_uid").on(t.operator, t.uid, t.at),
+    uniqueIndex("contract_entries_key").on(t.operator, t.key).where(sql`key IS NOT NULL`),
+  ],
+);
+
+export type ContractEntry = typeof contractEntries.$inferSelect;
 
 /** An operator that this deployment serves. The one of OPERATOR needs no row. */
 export const operators = sqliteTable("operators", {

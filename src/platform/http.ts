@@ -10,15 +10,20 @@ export interface AppEnv {
   Bindings: Env;
 }
 
-const MAX_BODY = 256 * 1024;
+/** Refuses a body above so many bytes, whether or not its length was announced. */
+export const limitBodyTo = (maxSize: number) =>
+  bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new AppError("too_large", "The body is too large");
+    },
+  });
 
-/** Refuses a body above 256 KiB, whether or not its length was announced. */
-export const limitBody = bodyLimit({
-  maxSize: MAX_BODY,
-  onError: () => {
-    throw new AppError("too_large", "The body is too large");
-  },
-});
+/** What suffices for everything but pictures. */
+export const limitBody = limitBodyTo(256 * 1024);
+
+/** Room for a photo of a phone in base64. */
+export const limitPhotoBody = limitBodyTo(12 * 1024 * 1024);
 
 /**
  * Parses a JSON body as leniently as the field needs: no body and `{}` are the same, and the content type

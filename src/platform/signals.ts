@@ -12,6 +12,10 @@ export const Signal = z.discriminatedUnion("type", [
   z.object({ type: z.literal("domain.lost"), operator: z.string(), accounts: z.array(z.string()) }),
   /** What some contract may watch has changed. */
   z.object({ type: z.literal("cameras.revoked") }),
+  /** The push service knows no install behind this token any more. */
+  z.object({ type: z.literal("push.unregistered"), operator: z.string(), token: z.string() }),
+  /** Events wait in D1 for the operator's ClickHouse. */
+  z.object({ type: z.literal("events.waiting") }),
 ]);
 export type Signal = z.infer<typeof Signal>;
 

@@ -4,9 +4,9 @@ import { database } from "#platform/db.ts";
 import { logError } from "#platform/log.ts";
 import { callWithCredentials, hostAllowed } from "#platform/outbound.ts";
 import { type NewEvent, newEvent, recordEvent } from "./events.ts";
+import type { Event } from "./log/tables.ts";
 import { doorById } from "./queries.ts";
 import { openUrlOf } from "./registry.ts";
-import type { Event } from "./tables.ts";
 
 /** What came of pressing the button. */
 export type Opening = "opened" | "unreachable" | "refused" | "forbidden_host" | "gone";

@@ -1,8 +1,8 @@
 import { type Env, settings } from "#env.ts";
 import { randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
+import type { Event } from "./log/tables.ts";
 import { insertEvent } from "./queries.ts";
-import type { Event } from "./tables.ts";
 
 /** Kinds of events, as the apps number them (docs/contracts.md, "Panels"). */
 export const EVENT = {
@@ -16,12 +16,15 @@ export const EVENT = {
   plate: 9,
 } as const;
 
-export type NewEvent = Omit<Event, "operator" | "id">;
+/** What happened. Without a picture there is no preview, and unless it says otherwise it is listed. */
+export type NewEvent = Omit<Event, "operator" | "id" | "picture" | "preview" | "hidden"> &
+  Partial<Pick<Event, "picture" | "preview" | "hidden">>;
 
 /** Gives an event its id, so that recording it twice records it once. */
 export const newEvent = (env: Env, event: NewEvent): Event => ({
   operator: settings(env).OPERATOR,
   id: randomId(16),
+  ...{ picture: null, preview: 0, hidden: false },
   ...event,
 });
 

@@ -1,17 +1,8 @@
 import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import { contractDeviceStates, contractPhones, contracts } from "#operator/tables.ts";
 import type { Db } from "#platform/db.ts";
-import {
-  cameraGrants,
-  cameraRevocations,
-  devices,
-  doors,
-  type Event,
-  events,
-  type Home,
-  homes,
-  rights,
-} from "./tables.ts";
+import { type Event, events } from "./log/tables.ts";
+import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, rights } from "./tables.ts";
 
 /**
  * Whose contracts: those of a phone, which the database knows itself (BILLING=local), or those that a billing has

@@ -3,8 +3,9 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { encodeTime } from "ulid";
 import { contracts } from "#operator/tables.ts";
 import type { Db, Statement } from "#platform/db.ts";
+import { events } from "./log/tables.ts";
 import { listed } from "./registry-queries.ts";
-import { cameraRevocations, devices, doors, events, homes, keys, rights } from "./tables.ts";
+import { cameraRevocations, devices, doors, homes, keys, rights } from "./tables.ts";
 
 export function rightsOfContract(db: Db, operator: string, uid: number) {
   return db

@@ -2,6 +2,9 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { flag, instant, operator } from "#platform/db.ts";
 
+/** Who made the media server that a camera plays from: the apps build their URLs by it. */
+export const SERVER_TYPES = ["flussonic", "nimble", "macroscop", "forpost", "trassir"] as const;
+
 /** A camera (type 1, 2), a lock (3) or another thing on a wall. A panel with a camera is entered as both. */
 export const devices = sqliteTable(
   "devices",
@@ -23,6 +26,11 @@ export const devices = sqliteTable(
     paneltype: integer("paneltype"),
     panelip: text("panelip"),
     secrets: text("secrets"),
+    mac: text("mac"),
+    port: integer("port"),
+    serverType: text("server_type", { enum: SERVER_TYPES }).notNull().default("flussonic"),
+    hlsMode: text("hls_mode", { enum: ["fmp4", "mpegts"] }),
+    hasSound: flag("has_sound").notNull().default(false),
     createdAt: instant("created_at").notNull(),
   },
   (t) => [
@@ -30,6 +38,7 @@ export const devices = sqliteTable(
     uniqueIndex("devices_domophone").on(t.operator, t.domophoneid).where(sql`domophoneid IS NOT NULL`),
     uniqueIndex("devices_monitor").on(t.operator, t.monitorid).where(sql`monitorid IS NOT NULL`),
     index("devices_address").on(t.operator, t.address),
+    uniqueIndex("devices_mac").on(t.operator, t.mac).where(sql`mac IS NOT NULL`),
   ],
 );
 
@@ -52,8 +61,16 @@ export const doors = sqliteTable(
     openTrait: text("open_trait", { enum: ["GET", "PUT", "POST"] })
       .notNull()
       .default("GET"),
+    rubetekUuid: text("rubetek_uuid"),
+    rubetekExt: integer("rubetek_ext"),
+    z5rSerial: text("z5r_serial"),
   },
-  (t) => [index("doors_device").on(t.deviceId), index("doors_cam").on(t.cam)],
+  (t) => [
+    index("doors_device").on(t.deviceId),
+    index("doors_cam").on(t.cam),
+    index("doors_rubetek").on(t.operator, t.rubetekUuid).where(sql`rubetek_uuid IS NOT NULL`),
+    index("doors_z5r").on(t.operator, t.z5rSerial).where(sql`z5r_serial IS NOT NULL`),
+  ],
 );
 
 /** A contract may use a device. Contract 0 is everybody: the city's cameras. */
@@ -79,7 +96,20 @@ export const keys = sqliteTable(
     comment: text("comment").notNull().default(""),
     createdAt: instant("created_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.uid, t.key] })],
+  (t) => [primaryKey({ columns: [t.operator, t.uid, t.key] }), index("keys_key").on(t.operator, t.key)],
+);
+
+/** The number plate of a car that a contract may come in with. */
+export const plates = sqliteTable(
+  "plates",
+  {
+    operator: operator(),
+    plate: text("plate").notNull(),
+    uid: integer("uid").notNull(),
+    comment: text("comment").notNull().default(""),
+    createdAt: instant("created_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.plate, t.uid] }), index("plates_uid").on(t.operator, t.uid)],
 );
 
 /** The intercom settings of one contract's flat. */
@@ -98,25 +128,9 @@ export const homes = sqliteTable(
     eventLogOff: flag("event_log_off").notNull().default(false),
     eventLogHidden: flag("event_log_hidden").notNull().default(false),
     paperBill: flag("paper_bill").notNull().default(false),
+    whiteRabbitUntil: instant("white_rabbit_until").notNull().default(new Date(0)),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.uid] })],
-);
-
-/** Something that happened at a door, as the flat's log shows it. */
-export const events = sqliteTable(
-  "events",
-  {
-    operator: operator(),
-    id: text("id").notNull(),
-    uid: integer("uid").notNull(),
-    at: instant("at").notNull(),
-    kind: integer("kind").notNull(),
-    deviceId: integer("device_id").notNull(),
-    title: text("title").notNull(),
-    detail: text("detail").notNull().default(""),
-    extra: text("extra", { mode: "json" }).notNull().default({}).$type<Record<string, unknown>>(),
-  },
-  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("events_home").on(t.operator, t.uid, t.at)],
+  (t) => [primaryKey({ columns: [t.operator, t.uid] }), index("homes_door_code").on(t.operator, t.doorCode)],
 );
 
 /** A camera token that was handed out: enough to make the same token again, and to see whether it has become too wide. */
@@ -155,6 +169,5 @@ export type NewDevice = typeof devices.$inferInsert;
 export type Door = typeof doors.$inferSelect;
 export type NewDoor = typeof doors.$inferInsert;
 export type Home = typeof homes.$inferSelect;
-export type Event = typeof events.$inferSelect;
 export type CameraGrant = typeof cameraGrants.$inferSelect;
 export type NewCameraGrant = typeof cameraGrants.$inferInsert;

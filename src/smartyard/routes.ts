@@ -1,6 +1,6 @@
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { AppError } from "#platform/errors.ts";
-import { limitBody } from "#platform/http.ts";
+import { limitBody, limitPhotoBody } from "#platform/http.ts";
 import { address } from "./address.ts";
 import { cctv } from "./cctv.ts";
 import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
@@ -12,9 +12,13 @@ export const smartyard = new Hono<ResidentEnv>();
 
 smartyard.onError(onError);
 
+/** Methods that take a photo. */
+const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
+const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
+
 for (const [path, group] of Object.entries({ user, address, cctv, ext })) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
-  smartyard.use(`/${path}/*`, allowOrigins, limitBody);
+  smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);
 }
 

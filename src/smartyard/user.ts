@@ -2,6 +2,15 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
 import { nameOf, renameAccount } from "#identity/accounts/accounts.ts";
+import {
+  actorOf,
+  leave,
+  noteVersion,
+  notifications,
+  pushTargetOf,
+  registerPush,
+  signOut,
+} from "#identity/installs/installs.ts";
 import { confirmCall } from "#identity/login/calls.ts";
 import { confirmCode, requestCode, type SignedIn } from "#identity/login/login.ts";
 import { endAllSessions, endSession, listSessions } from "#identity/sessions/sessions.ts";
@@ -9,7 +18,6 @@ import { AppError } from "#platform/errors.ts";
 import { after, body } from "#platform/http.ts";
 import { localText } from "#platform/time.ts";
 import { describe, done, ok, type ResidentEnv, signedIn } from "./envelope.ts";
-import { actorOf, leave, noteVersion, notifications, pushTargetOf, registerPush, signOut } from "./installs.ts";
 import { clientOf, Flag, flag, Switch } from "./wire.ts";
 
 /** POST /api/user/…: signing in and out, the resident's name, devices and notifications (docs/contracts.md, "The apps"). */

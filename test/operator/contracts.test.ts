@@ -55,7 +55,17 @@ test("what is not there cannot be changed or removed", async () => {
 });
 
 test("a contract covers less when a phone is gone or a device stands worse", () => {
-  const contract = { uid: 1, login: "1", address: "", flat: null, balance: 0, services: [], phones: ["1", "2"] };
+  const person = { clientName: null, email: null, isConfirmed: false, payAdvice: null, tariffs: {} };
+  const contract = {
+    uid: 1,
+    login: "1",
+    address: "",
+    flat: null,
+    balance: 0,
+    services: [],
+    phones: ["1", "2"],
+    ...person,
+  };
   const before = { ...contract, state: 1 as const, devices: [{ deviceId: 30, state: 2 as const }] };
   expect(coversLess(before, before)).toBe(false);
   expect(coversLess(before, { ...before, state: 2, devices: [] })).toBe(false);

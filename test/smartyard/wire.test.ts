@@ -1,6 +1,6 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { forgetEndedInstalls } from "#smartyard/installs.ts";
+import { forgetEndedInstalls } from "#identity/installs/installs.ts";
 import { PROTECTED } from "../support/methods.ts";
 import { aHome, aPhone, aResident, call, envWith, mobile } from "../support/world.ts";
 

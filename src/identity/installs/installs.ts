@@ -1,8 +1,7 @@
 import { type Env, type Settings, settings } from "#env.ts";
-import { deleteAccount } from "#identity/accounts/accounts.ts";
-import { endSession } from "#identity/sessions/sessions.ts";
 import { database } from "#platform/db.ts";
-import type { Resident } from "#premises/homes.ts";
+import { deleteAccount } from "../accounts/accounts.ts";
+import { endSession } from "../sessions/sessions.ts";
 import {
   deleteEndedInstalls,
   deleteInstall,
@@ -17,6 +16,13 @@ import {
 } from "./queries.ts";
 import type { AppInstall } from "./tables.ts";
 
+/** Who has the app: a session of an account. */
+export interface Installed {
+  account: string;
+  /** The session's id. */
+  id: string;
+}
+
 export type AppPlatform = NonNullable<AppInstall["platform"]>;
 
 export interface AppVersion {
@@ -30,7 +36,7 @@ export interface AppVersion {
 /** Notes which version a resident runs, and tells whether it is still good enough. */
 export async function noteVersion(
   env: Env,
-  who: Resident,
+  who: Installed,
   app: AppVersion,
   now = new Date(),
 ): Promise<"none" | "upgrade" | "force_upgrade"> {
@@ -62,7 +68,7 @@ export interface PushTarget {
 }
 
 /** Notes where pushes reach this install. */
-export async function registerPush(env: Env, who: Resident, target: PushTarget, now = new Date()): Promise<void> {
+export async function registerPush(env: Env, who: Installed, target: PushTarget, now = new Date()): Promise<void> {
   const { platform, pushToken, pushService = null, voipToken = null, production = true } = target;
   if (pushToken === undefined) return noteInstall(env, who, { platform, updatedAt: now });
   const [db, { OPERATOR }] = [database(env), settings(env)];
@@ -77,18 +83,18 @@ export async function registerPush(env: Env, who: Resident, target: PushTarget, 
   await db.batch([dropPushToken(db, OPERATOR, pushToken), upsertInstall(db, OPERATOR, who.id, who.account, change)]);
 }
 
-async function noteInstall(env: Env, who: Resident, change: InstallChange): Promise<void> {
+async function noteInstall(env: Env, who: Installed, change: InstallChange): Promise<void> {
   await upsertInstall(database(env), settings(env).OPERATOR, who.id, who.account, change);
 }
 
 /** Where pushes reach the install that asks. */
-export async function pushTargetOf(env: Env, who: Resident): Promise<{ pushToken: string; voipToken: string }> {
+export async function pushTargetOf(env: Env, who: Installed): Promise<{ pushToken: string; voipToken: string }> {
   const install = await installBy(database(env), settings(env).OPERATOR, who.id);
   return { pushToken: install?.pushToken ?? "", voipToken: install?.voipToken ?? "off" };
 }
 
 /** The resident's switches for notifications, after an optional change. */
-export async function notifications(env: Env, who: Resident, change: { notify?: boolean; money?: boolean }) {
+export async function notifications(env: Env, who: Installed, change: { notify?: boolean; money?: boolean }) {
   const [db, { OPERATOR }] = [database(env), settings(env)];
   const isChange = Object.keys(change).length > 0;
   const row = isChange
@@ -98,14 +104,14 @@ export async function notifications(env: Env, who: Resident, change: { notify?: 
 }
 
 /** Signs this install out: its session, its push token and its camera tokens end. */
-export async function signOut(env: Env, who: Resident): Promise<void> {
+export async function signOut(env: Env, who: Installed): Promise<void> {
   const { OPERATOR } = settings(env);
   await deleteInstall(database(env), OPERATOR, who.id);
   await endSession(env, OPERATOR, { subject: who.account, id: who.id, reason: "logout" }, actorOf(who));
 }
 
 /** Deletes the resident with everything that only the app knew. Contracts stay: they are the billing's. */
-export async function leave(env: Env, who: Resident): Promise<void> {
+export async function leave(env: Env, who: Installed): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
   await db.batch([deleteInstallsOf(db, OPERATOR, who.account), deleteResident(db, OPERATOR, who.account)]);
   await deleteAccount(env, OPERATOR, { id: who.account, reason: "own wish" }, actorOf(who));
@@ -119,4 +125,4 @@ export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<v
 }
 
 /** The resident, as the audit names them. */
-export const actorOf = ({ account }: Resident) => ({ kind: "account", id: account }) as const;
+export const actorOf = ({ account }: Installed) => ({ kind: "account", id: account }) as const;

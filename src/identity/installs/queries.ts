@@ -1,6 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
-import { sessions } from "#identity/sessions/tables.ts";
 import type { Db } from "#platform/db.ts";
+import { sessions } from "../sessions/tables.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
 
 export function residentBy(db: Db, operator: string, accountId: string) {
