@@ -7,6 +7,7 @@ import { gateway } from "./identity/gateway/gateway.ts";
 import { pbxHooks } from "./identity/login/pbx-hooks.ts";
 import { shield } from "./identity/shield.ts";
 import { metadata } from "./identity/tokens/metadata.ts";
+import { intercom } from "./intercom/routes.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
 import { describeApp } from "./openapi.ts";
@@ -20,6 +21,7 @@ app.route("/", flussonic); // /api/accessfl, /flussonic/<secret>/*, /rtmp/*, /me
 app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);
+app.route("/", intercom); // /asterisk/*, /indoor/*, /local/api/*, /z5rweb
 app.route("/shield/v1", shield);
 app.get("/.well-known/oauth-authorization-server/shield/v1", metadata); // where RFC 8414 looks for it
 app.route("/ops/v1", ops);

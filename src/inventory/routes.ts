@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { requireToken } from "#operator/integration-token.ts";
 import { type AppEnv, limitBody } from "#platform/http.ts";
 import { clients } from "./clients.ts";
 import { devices } from "./devices.ts";
@@ -8,7 +9,7 @@ import { keys } from "./keys.ts";
 import { people } from "./people.ts";
 import { rights } from "./rights.ts";
 import { streamTokens } from "./stream-tokens.ts";
-import { auth, requireToken } from "./token.ts";
+import { auth } from "./token.ts";
 
 /** /bill/api/*: what the operator's billing and CRM manage. Always POST; docs/contracts.md, "Billing and CRM". */
 export const inventory = new Hono<AppEnv>();
