@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import type { AppEnv } from "#platform/http.ts";
+import { enteredSecret, MediaSecret } from "#premises/media/media-secret.ts";
 import {
   addDevice,
   changeDevice,
@@ -11,6 +12,7 @@ import {
   type OpenDevice,
   placeDevices,
 } from "#premises/registry.ts";
+import { SERVER_TYPES } from "#premises/tables.ts";
 import { describe, done, fields } from "./envelope.ts";
 import { Count, degrees, Flag, Id, numeric, optional, Text } from "./fields.ts";
 
@@ -43,6 +45,11 @@ const MediaServer = z
   .pipe(z.url({ protocol: /^https?$/ }).max(1024))
   .refine((url) => !URL.parse(url)?.username, "The media server's URL goes to the apps and may hold no credentials");
 
+// As the database compares it: aa:bb:cc:dd:ee:ff, however it was typed.
+const Mac = Text.transform((text) => text.toLowerCase().replace(/[^0-9a-f]/g, ""))
+  .pipe(z.string().regex(/^[0-9a-f]{12}$/))
+  .transform((digits) => digits.match(/../g)!.join(":"));
+
 const DeviceFields = z.object({
   device_type: Id.pipe(z.int().max(TYPES.length)).optional(),
   url: optional(MediaServer),
@@ -62,6 +69,12 @@ const DeviceFields = z.object({
   panelip: optional(Text),
   panellogin: optional(Text),
   panelpasswd: optional(Text),
+  device_mac: optional(Mac),
+  port: optional(Count.pipe(z.int().min(1).max(65_535))),
+  server_type: z.enum(SERVER_TYPES).nullish(),
+  hls_mode: optional(z.enum(["fmp4", "mpegts"])),
+  has_sound: Flag.nullish(),
+  media_secret: optional(MediaSecret),
 });
 const NewDevice = DeviceFields.required({ device_type: true, title: true });
 const Added = z.object({ message: z.string(), device_id: z.int() });
@@ -115,13 +128,26 @@ devices.post("/address_devices_update/", describe("Place devices on the map"), f
   return done(c);
 });
 
-function changeOf({ device_type, is_active, record_days, ...same }: z.output<typeof DeviceFields>): DeviceChange {
-  // Not used, for a switch, is off.
-  const isActive = is_active === null ? false : is_active;
-  return { ...same, type: device_type, isActive, recordDays: record_days };
+function changeOf(fields: z.output<typeof DeviceFields>): DeviceChange {
+  const { device_type, is_active, record_days, device_mac, server_type, hls_mode, has_sound, media_secret, ...same } =
+    fields;
+  return {
+    ...same,
+    type: device_type,
+    // Not used, for a switch, is off.
+    isActive: is_active === null ? false : is_active,
+    hasSound: has_sound === null ? false : has_sound,
+    recordDays: record_days,
+    mac: device_mac,
+    serverType: server_type === null ? "flussonic" : server_type,
+    hlsMode: hls_mode,
+    mediaSecret: media_secret,
+  };
 }
 
-function deviceView({ deviceId, uuid, type, isActive, recordDays, dtmf, ...same }: OpenDevice): z.input<typeof Listed> {
+function deviceView(device: OpenDevice): z.input<typeof Listed> {
+  const { deviceId, uuid, type, isActive, recordDays, dtmf, mac, serverType, hlsMode, hasSound, mediaSecret, ...same } =
+    device;
   return {
     ...same,
     device_id: deviceId,
@@ -130,5 +156,10 @@ function deviceView({ deviceId, uuid, type, isActive, recordDays, dtmf, ...same 
     is_active: isActive,
     record_days: recordDays,
     dtmf: numeric(dtmf),
+    device_mac: mac,
+    server_type: serverType,
+    hls_mode: hlsMode,
+    has_sound: hasSound,
+    media_secret: enteredSecret(mediaSecret),
   };
 }

@@ -2,14 +2,17 @@ import { type Env, settings } from "#env.ts";
 import { open, seal } from "#platform/crypto.ts";
 import type { Device } from "./tables.ts";
 
-const NAMES = ["stream", "sippassword", "camshot", "panellogin", "panelpasswd"] as const;
+const NAMES = ["stream", "sippassword", "camshot", "panellogin", "panelpasswd", "mediaSecret"] as const;
 
 /** What of a device nobody may read in the database: URLs with credentials inside, passwords. */
 export type DeviceSecrets = Record<(typeof NAMES)[number], string | null>;
 
 type GivenSecrets = { [K in keyof DeviceSecrets]?: DeviceSecrets[K] | undefined };
 
-const NONE: DeviceSecrets = { stream: null, sippassword: null, camshot: null, panellogin: null, panelpasswd: null };
+const NONE: DeviceSecrets = {
+  ...{ stream: null, sippassword: null, camshot: null, panellogin: null, panelpasswd: null },
+  mediaSecret: null,
+};
 
 /** The secrets of a device row, in clear. Never for a log. */
 export async function secretsOf(env: Env, { uuid, secrets }: Pick<Device, "uuid" | "secrets">): Promise<DeviceSecrets> {

@@ -71,7 +71,7 @@ export async function placeDevices(env: Env, places: readonly Place[]): Promise<
   await updatePlaces(database(env), settings(env).OPERATOR, places);
 }
 
-/** Adds a device under a new stream name. Throws `conflict` when its domophoneid or monitorid is in use. */
+/** Adds a device under a new stream name. Throws `conflict` when its domophoneid, monitorid or MAC is in use. */
 export async function addDevice(
   env: Env,
   fields: NewDeviceFields,
@@ -89,7 +89,7 @@ export async function addDevice(
 /**
  * Changes the given fields of a device. When less of it may be watched than before, the camera tokens of the
  * contracts that see it end. Throws `not_found`, and `conflict` when a door needs it to be what it is, or when
- * its domophoneid or monitorid is in use.
+ * its domophoneid, monitorid or MAC is in use.
  */
 export async function changeDevice(env: Env, deviceId: number, change: DeviceChange, now = new Date()): Promise<void> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
@@ -181,7 +181,7 @@ async function refuseWrongDevices(db: Db, operator: string, { deviceId, cam }: P
 
 /** The given fields that have a column of their own. */
 function columnsOf(change: DeviceChange): Partial<Device> {
-  const { stream, sippassword, camshot, panellogin, panelpasswd, ...columns } = change;
+  const { stream, sippassword, camshot, panellogin, panelpasswd, mediaSecret, ...columns } = change;
   return given(columns) as Partial<Device>;
 }
 
@@ -206,6 +206,6 @@ async function orTaken<T>(work: PromiseLike<T>): Promise<T> {
     return await work;
   } catch (cause) {
     if (!isDuplicate(cause)) throw cause;
-    throw new AppError("conflict", "This domophoneid or monitorid is in use", { cause });
+    throw new AppError("conflict", "This domophoneid, monitorid or device_mac is in use", { cause });
   }
 }

@@ -20,20 +20,41 @@ test("a device comes back as it was entered, in the contract's types", async () 
     ...CAMERA,
     ...{ domophoneid, longitude: "37.6173", device_id: added.device_id },
     device_uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    ...{ device_mac: null, port: null, server_type: "flussonic", hls_mode: null, has_sound: false, media_secret: null },
   });
 });
 
 test("only a title and a type are needed; everything else is then not used", async () => {
   const id = (await json("devices_add/", { device_type: "3", title: "Замок" })).device_id;
-  const { title, device_type, device_id, device_uuid, is_active, ...rest } = await own(id);
-  expect([title, device_type, is_active]).toEqual(["Замок", 3, false]);
+  const { title, device_type, device_id, device_uuid, is_active, server_type, has_sound, ...rest } = await own(id);
+  expect([title, device_type, is_active, server_type, has_sound]).toEqual(["Замок", 3, false, "flussonic", false]);
   expect(new Set(Object.values(rest))).toEqual(new Set([null]));
 });
 
+test("Defect 59: an SRT camera and one of another media server come back as they were entered", async () => {
+  const digits = `02${crypto.randomUUID().replaceAll("-", "").slice(0, 10)}`.toUpperCase();
+  const entered = { device_type: 2, server_type: "nimble", hls_mode: "mpegts", has_sound: "t", port: "9998" };
+  const media_secret = { key: "wms-key", management_url: "http://10.0.0.5:8082", management_token: "m" };
+  const id = await aDevice({ ...entered, device_mac: digits.match(/../g)!.join("-"), media_secret });
+  expect(await own(id)).toMatchObject({
+    ...{ device_type: 2, server_type: "nimble", hls_mode: "mpegts", has_sound: true, port: 9998, media_secret },
+    device_mac: digits.toLowerCase().match(/../g)!.join(":"),
+  });
+  expect(await said("devices_add/", { ...CAMERA, device_mac: digits })).toEqual(REFUSED);
+  const plain = { device_id: id, server_type: "macroscop", media_secret: "login=view&password=1", hls_mode: null };
+  expect(await said("devices_mod/", plain)).toEqual(DONE);
+  expect(await own(id)).toMatchObject({ ...plain, port: 9998, has_sound: true });
+});
+
+test("Defect 72: a longitude beyond 100 degrees is kept as it is", async () => {
+  expect((await own(await aDevice({ longitude: "135.0838123456789" }))).longitude).toBe("135.0838123456789");
+});
+
 test("no secret stands readable in the database", async () => {
-  const id = await aDevice();
+  const id = await aDevice({ server_type: "macroscop", media_secret: "login=view&password=macro-pw" });
   const row = JSON.stringify(await env.DB.prepare("SELECT * FROM devices WHERE device_id = ?").bind(id).first());
-  for (const secret of ["rtsp", "sip-s3cret", "shot", "admin", "panel-pw"]) expect(row).not.toContain(secret);
+  for (const secret of ["rtsp", "sip-s3cret", "shot", "admin", "panel-pw", "macro-pw"])
+    expect(row).not.toContain(secret);
 });
 
 test.each([
@@ -52,6 +73,11 @@ test.each([
   ["a negative number", { monitorid: -1 }],
   ["a number that is too large", { domophoneid: 1e300 }],
   ["an object", { stream: { a: 1 } }],
+  ["a MAC that is too short", { device_mac: "02:00:00" }],
+  ["a port that is none", { port: 70_000 }],
+  ["a media server that we do not know", { server_type: "wowza" }],
+  ["a mode that we do not know", { hls_mode: "dash" }],
+  ["a media secret without its key", { media_secret: { management_token: "x" } }],
 ])("devices_add/ refuses %s", async (_, fields) => {
   expect(await said("devices_add/", { ...CAMERA, ...fields })).toEqual(REFUSED);
 });
