@@ -1,9 +1,11 @@
 import { type Env, settings } from "#env.ts";
-import { type BilledContract, type RemoteBilling, remoteBilling, type ServiceState } from "#operator/billing.ts";
+import { type RemoteBilling, remoteBilling, type ServiceState } from "#operator/billing.ts";
 import { randomDigits } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
+import { type HeldContract, heldByBilling } from "./guests/held.ts";
+import { demandRole, isOutside, mayReadLog, reaches } from "./guests/roles.ts";
 import {
   contractsOf,
   devicesOf,
@@ -52,10 +54,12 @@ export interface Door {
   state: ServiceState;
 }
 
-/** A contract with everything on its walls that is switched on. */
-export interface Home extends BilledContract {
+/** A contract with everything on its walls that is switched on and that the caller's role reaches. */
+export interface Home extends HeldContract {
   cameras: Camera[];
   doors: Door[];
+  /** The caller may read its event log: it is on, and not hidden from their role. */
+  hasLog: boolean;
 }
 
 /** The homes of a resident, and what it takes to give them the same camera token again. */
@@ -67,7 +71,7 @@ export interface Holdings {
 }
 
 /** Contract 0 is everybody's: its cameras are the city's. */
-const CITY: BilledContract = { uid: 0, login: "", address: "", flat: null, services: [] };
+const CITY: HeldContract = { uid: 0, login: "", address: "", flat: null, services: [], role: "inner" };
 
 export interface Selection {
   /** One contract instead of all of the caller's. A foreign one is `not_found`. */
@@ -77,8 +81,9 @@ export interface Selection {
 }
 
 /**
- * The resident's homes with cameras, doors and service states: one round trip to D1, whatever their number. A remote billing
- * is asked before (whose?) and after (paid?), all contracts at once.
+ * The resident's homes, own ones and those they are a guest of, with cameras, doors and service states: one round trip to D1,
+ * whatever their number. A remote billing is asked before (whose?) and after (paid?), all contracts at once; who lets the
+ * resident in is then read from D1 before, too.
  */
 export async function holdingsOf(
   env: Env,
@@ -87,13 +92,12 @@ export async function holdingsOf(
   now = new Date(),
 ): Promise<Holdings> {
   const billing = remoteBilling(env, { fresh });
-  const billed = billing && (await billing.contractsOf(resident.phone));
-  const whose: Whose = billed ? { uids: billed.map((contract) => contract.uid) } : { phone: resident.phone };
-  const read = await readHoldings(env, whose, resident, now);
-  const contracts = (billed ?? read.contracts).filter((contract) => uid === undefined || contract.uid === uid);
-  if (uid !== undefined && contracts.length === 0) throw new AppError("not_found", "You have no such contract");
+  const billed = billing && (await heldByBilling(env, billing, resident.phone, now));
+  const read = await readHoldings(env, whoseOf(billed, resident, now), resident, now);
+  const contracts = selected(billed ?? read.contracts, uid);
   const homes = contracts.map((contract) => homeOf(contract, read));
-  if (billing) await Promise.all(homes.map((home) => askStates(billing, resident.phone, home)));
+  if (billing) await Promise.all(homes.map((home) => askStates(billing, home.billedTo ?? resident.phone, home)));
+  for (const home of homes) if (!reaches(home.role, "inner")) home.cameras = [];
   return { homes, grants: read.grants, revokedAt: revocations(read.revoked) };
 }
 
@@ -109,21 +113,24 @@ type Read = Awaited<ReturnType<typeof readHoldings>>;
 
 async function readHoldings(env: Env, whose: Whose, { id: session, n }: Resident, now: Date) {
   const [db, operator] = [database(env), settings(env).OPERATOR];
-  const [contracts, devices, doors, grants, revoked] = await db.batch([
+  const [contracts, devices, doors, grants, revoked, rows] = await db.batch([
     contractsOf(db, operator, whose),
     devicesOf(db, operator, whose),
     doorsOf(db, operator, whose),
     grantsOf(db, operator, session, now),
     revocationsOf(db, operator, whose, n),
+    homesBy(db, operator, whose),
   ]);
-  return { contracts, devices, doors, grants, revoked };
+  const settingsOf = new Map(rows.map((home) => [home.uid, home]));
+  return { contracts, devices, doors, grants, revoked, settingsOf };
 }
 
-function homeOf(contract: BilledContract, { devices, doors }: Read): Home {
+function homeOf(contract: HeldContract, { devices, doors, settingsOf }: Read): Home {
   const own = devices.filter((device) => device.uid === contract.uid);
   const locks = new Map(own.filter((device) => device.type === 3).map((device) => [device.id, device.state ?? 0]));
   return {
     ...contract,
+    hasLog: mayReadLog(contract.role, settingsOf.get(contract.uid)),
     cameras: own
       .filter((device) => (device.type === 1 || device.type === 2) && device.url)
       .map(({ id, title, url, uuid, latitude, longitude, recordDays, state }) => {
@@ -132,6 +139,7 @@ function homeOf(contract: BilledContract, { devices, doors }: Read): Home {
       }),
     doors: doors
       .filter((door) => door.uid === contract.uid && locks.has(door.lockId))
+      .filter((door) => reaches(contract.role, "inner") || isOutside(door.icon))
       .map(({ uid: _, ...door }) => ({ ...door, state: locks.get(door.lockId)! })),
   };
 }
@@ -155,15 +163,27 @@ async function askStates(billing: RemoteBilling, phone: string, home: Home): Pro
 
 const revocations = (rows: Read["revoked"]) => new Map(rows.map(({ subject, revokedAt }) => [subject, revokedAt]));
 
-/** The contracts that the resident may act for; with `uid`, that one or `not_found`. */
-async function contractsFor(env: Env, phone: string, { uid, fresh = false }: Selection) {
+/** With `uid`, that one contract or `not_found`. */
+function selected<C extends HeldContract>(contracts: readonly C[], uid: number | undefined): C[] {
+  const found = contracts.filter((contract) => uid === undefined || contract.uid === uid);
+  if (uid !== undefined && found.length === 0) throw new AppError("not_found", "You have no such contract");
+  return found;
+}
+
+const whoseOf = (billed: readonly HeldContract[] | undefined, { phone }: { phone: string }, at: Date): Whose =>
+  billed ? { uids: billed.map(({ uid }) => uid) } : { phone, at };
+
+/** The contracts that the resident has, with their settings; with `uid`, that one or `not_found`. */
+async function contractsFor(env: Env, phone: string, { uid, fresh = false }: Selection, now: Date) {
   const [db, operator] = [database(env), settings(env).OPERATOR];
-  const billed = await remoteBilling(env, { fresh })?.contractsOf(phone);
-  const whose: Whose = billed ? { uids: billed.map((contract) => contract.uid) } : { phone };
+  const billing = remoteBilling(env, { fresh });
+  const billed = billing && (await heldByBilling(env, billing, phone, now));
+  const whose = whoseOf(billed, { phone }, now);
   const [rows, homes] = await db.batch([contractsOf(db, operator, whose), homesBy(db, operator, whose)]);
-  const contracts = (billed ?? rows).filter((contract) => uid === undefined || contract.uid === uid);
-  if (uid !== undefined && contracts.length === 0) throw new AppError("not_found", "You have no such contract");
-  return { contracts, homes: new Map(homes.map((home) => [home.uid, home])) };
+  return {
+    contracts: selected<HeldContract>(billed ?? rows, uid),
+    homes: new Map(homes.map((home) => [home.uid, home])),
+  };
 }
 
 /** The resident's contracts for the settings screen. Makes the settings of a new flat, after the answer. */
@@ -172,21 +192,30 @@ export async function contractsOfResident(
   { phone }: Resident,
   selection: Selection,
   later: After,
-): Promise<BilledContract[]> {
-  const { contracts, homes } = await contractsFor(env, phone, selection);
+  now = new Date(),
+): Promise<HeldContract[]> {
+  const { contracts, homes } = await contractsFor(env, phone, selection, now);
   const [first, ...rest] = contracts.map(({ uid }) => uid).filter((uid) => !homes.has(uid));
   if (first !== undefined) later(() => makeHomes(env, [first, ...rest]));
   return contracts;
 }
 
-/** The intercom settings of the resident's flat, after an optional change. A foreign flat is `not_found`. */
+/** What decides about others who live there, or about their money, is the owners' alone. */
+const OWNERS_SETTINGS = ["doorCode", "eventLogOff", "eventLogHidden", "paperBill"] as const;
+
+/**
+ * The intercom settings of the resident's flat, after an optional change. A foreign flat is `not_found`; an outer guest, and an
+ * inner one who would hide the log or make a new door code, is `forbidden`.
+ */
 export async function homeSettings(
   env: Env,
   { phone }: Resident,
   { uid, fresh }: { uid: number; fresh?: boolean },
   change: Partial<Omit<HomeSettings, "operator" | "uid">> = {},
+  now = new Date(),
 ): Promise<HomeSettings> {
-  const { homes } = await contractsFor(env, phone, { uid, fresh });
+  const { contracts, homes } = await contractsFor(env, phone, { uid, fresh }, now);
+  demandRole(contracts[0]!.role, OWNERS_SETTINGS.some((name) => name in change) ? "owner" : "inner");
   const home = homes.get(uid);
   if (home && Object.keys(change).length === 0) return home;
   // Setting the key to itself reads a row that has just been made.

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
-import { contractDeviceStates, contractPhones, contracts } from "#operator/tables.ts";
+import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import type { Db } from "#platform/db.ts";
+import type { Role } from "./guests/roles.ts";
 import { type Event, events } from "./log/tables.ts";
 import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, rights } from "./tables.ts";
 
@@ -8,12 +9,24 @@ import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, righ
  * Whose contracts: those of a phone, which the database knows itself (BILLING=local), or those that a billing has
  * named. Either way one statement, so that the whole of an answer is one batch.
  */
-export type Whose = { phone: string } | { uids: readonly number[] };
+export type Whose = { phone: string; at: Date } | { uids: readonly number[] };
 
-function uidsOf(operator: string, whose: Whose): SQL {
-  if ("uids" in whose) return sql`(SELECT value FROM json_each(${JSON.stringify(whose.uids)}))`;
-  return sql`(SELECT ${contractPhones.uid} FROM ${contractPhones}
-    WHERE ${contractPhones.operator} = ${operator} AND ${contractPhones.phone} = ${whose.phone})`;
+// A guest is let in by an owner, and only for as long as that one is an owner: hence the look at `granted_by`.
+export function uidsOf(operator: string, whose: Whose): SQL {
+  if ("uids" in whose) return sql`(SELECT value AS uid FROM json_each(${JSON.stringify(whose.uids)}))`;
+  return sql`(SELECT uid FROM contract_phones WHERE operator = ${operator} AND phone = ${whose.phone}
+    UNION SELECT g.uid FROM guests AS g
+      CROSS JOIN contract_phones AS o ON o.operator = g.operator AND o.phone = g.granted_by AND o.uid = g.uid
+      WHERE g.operator = ${operator} AND g.phone = ${whose.phone} AND g.expires_at > ${whose.at.getTime()})`;
+}
+
+/** What the phone is to the contract of the row. Contracts that a billing has named say it themselves. */
+function roleOf(operator: string, whose: Whose): SQL<Role> {
+  if ("uids" in whose) return sql<Role>`'owner'`;
+  return sql<Role>`iif(EXISTS (SELECT 1 FROM contract_phones AS o
+      WHERE o.operator = ${operator} AND o.phone = ${whose.phone} AND o.uid = contracts.uid), 'owner',
+    (SELECT g.type FROM guests AS g
+      WHERE g.operator = ${operator} AND g.uid = contracts.uid AND g.phone = ${whose.phone}))`;
 }
 
 export function contractsOf(db: Db, operator: string, whose: Whose) {
@@ -24,6 +37,9 @@ export function contractsOf(db: Db, operator: string, whose: Whose) {
       address: contracts.address,
       flat: contracts.flat,
       services: contracts.services,
+      clientName: contracts.clientName,
+      isConfirmed: contracts.isConfirmed,
+      role: roleOf(operator, whose),
     })
     .from(contracts)
     .where(and(eq(contracts.operator, operator), sql`${contracts.uid} IN ${uidsOf(operator, whose)}`))
@@ -128,16 +144,10 @@ export function revocationsOf(db: Db, operator: string, whose: Whose, account: n
     .where(
       and(
         eq(cameraRevocations.operator, operator),
-        sql`${cameraRevocations.subject} IN (SELECT 'c' || own.uid FROM (SELECT * FROM ${uidsTable(operator, whose)}) AS own
+        sql`${cameraRevocations.subject} IN (SELECT 'c' || own.uid FROM ${uidsOf(operator, whose)} AS own
           UNION ALL SELECT ${`a${account}`})`,
       ),
     );
-}
-
-// The same set with a column name, for a statement that has to compute with it.
-function uidsTable(operator: string, whose: Whose): SQL {
-  if ("uids" in whose) return sql`(SELECT value AS uid FROM json_each(${JSON.stringify(whose.uids)}))`;
-  return uidsOf(operator, whose);
 }
 
 /** Phones that hold living camera tokens, those whose billing was asked longest ago first, with all that their tokens open. */

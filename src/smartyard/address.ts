@@ -13,9 +13,6 @@ import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
 /** POST /api/address/…: the resident's homes, and the doors that lead to them (docs/contracts.md, "The apps"). */
 export const address = new Hono<ResidentEnv>();
 
-// The events are written, and the apps are told of the log once they can read it.
-const HAS_EVENT_LOG = flag(false);
-
 const DoorView = z.object({
   domophoneId: z.string(),
   doorId: z.number(),
@@ -41,10 +38,10 @@ address.post("/getAddressList", describe("List my homes", z.array(HomeView)), si
   );
 });
 
-const homeView = ({ uid, address, cameras, doors }: Home, language: Language): z.input<typeof HomeView> => ({
+const homeView = ({ uid, address, cameras, doors, hasLog }: Home, language: Language): z.input<typeof HomeView> => ({
   houseId: String(uid),
   address,
-  hasPlog: HAS_EVENT_LOG,
+  hasPlog: flag(hasLog),
   cctv: cameras.length,
   hasCctv: flag(cameras.length > 0),
   doors: doors.filter(({ state }) => state > 0).map((door) => doorView(door, language)),
@@ -81,7 +78,7 @@ address.post("/getSettingsList", describe("List my contracts", z.array(Contract)
       ({ uid, login, address, flat, services }): z.input<typeof Contract> => ({
         address,
         services: services.length > 0 ? services : USUAL_SERVICES,
-        hasPlog: HAS_EVENT_LOG,
+        hasPlog: flag(false),
         hasGates: flag(false),
         contractOwner: flag(true),
         clientId: login,

@@ -1,0 +1,25 @@
+import * as z from "zod";
+import { type Env, settings } from "#env.ts";
+import { database } from "#platform/db.ts";
+import { parsePhone } from "#platform/phones.ts";
+import { askFunction } from "./billing-http.ts";
+import { phonesOfContractRows } from "./people-queries.ts";
+
+// Whose contract it is, and who may become one of its phones: what the operator's billing says about people.
+
+const Phones = z.array(z.union([z.string(), z.number()]).transform(String)).nullish();
+
+/**
+ * The phones of a contract, digits with country code. An old billing (BILLING=legacy) has no way to say them: there it knows of
+ * nobody.
+ */
+export async function phonesOf(env: Env, uid: number): Promise<string[]> {
+  const { BILLING, OPERATOR, COUNTRY } = settings(env);
+  if (BILLING === "legacy") return [];
+  if (BILLING === "local") {
+    const rows = await phonesOfContractRows(database(env), OPERATOR, uid);
+    return rows.map(({ phone }) => phone);
+  }
+  const told = (await askFunction(env, "userPhones", { uid }, Phones)) ?? [];
+  return [...new Set(told.flatMap((text) => parsePhone(text, COUNTRY)?.digits ?? []))].sort();
+}
