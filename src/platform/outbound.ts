@@ -101,3 +101,21 @@ function ipv4(host: string): number | undefined {
   if (!/^\d+\.\d+\.\d+\.\d+$/.test(host)) return undefined;
   return host.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
+
+/** The text of an answer, of which no more than `maxBytes` are taken in. Throws AppError `unavailable` for a longer one. */
+export async function answerText(response: Response, maxBytes: number): Promise<string> {
+  const reader = response.body?.getReader();
+  if (!reader) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let taken = 0; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    taken += value.byteLength;
+    if (taken > maxBytes) {
+      await reader.cancel();
+      throw new AppError("unavailable", "The answer is too long");
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
