@@ -5,6 +5,8 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
+import { deleteChatBefore } from "./inbox/chat-queries.ts";
+import { deleteInboxBefore } from "./inbox/queries.ts";
 import { type Mail, packMail } from "./mail.ts";
 import {
   claimMessage,
@@ -32,6 +34,9 @@ const REPORT_GRACE_MS = 3_600_000;
 /** A queue that is merely slow gets this long before the cron sends the same id again. */
 const OVERDUE_MS = 20_000;
 const KEEP_MS = 90 * 86_400_000;
+/** What residents read in the app: half a year for messages, a year for the chat. */
+const KEEP_INBOX_MS = 183 * 86_400_000;
+const KEEP_CHAT_MS = 366 * 86_400_000;
 const ROWS_PER_SWEEP = 500;
 /** The most that `sendBatch` takes. */
 const QUEUE_BATCH = 100;
@@ -226,6 +231,8 @@ export async function sweepMessagesOf(env: Env, operator: string, now = new Date
     giveUpReports(db, operator, now, ROWS_PER_SWEEP),
     deleteMessagesBefore(db, operator, tooOld, ROWS_PER_SWEEP),
     deleteInboundBefore(db, operator, tooOld, ROWS_PER_SWEEP),
+    deleteInboxBefore(db, operator, later(now, -KEEP_INBOX_MS), ROWS_PER_SWEEP),
+    deleteChatBefore(db, operator, later(now, -KEEP_CHAT_MS), ROWS_PER_SWEEP),
   ]);
   for (let start = 0; start < overdue.length; start += QUEUE_BATCH) {
     const jobs = overdue.slice(start, start + QUEUE_BATCH).map(({ id }) => ({ body: jobOf(id, operator, OPERATOR) }));

@@ -44,6 +44,7 @@ export const chatMessages = sqliteTable(
     index("chat_messages_phone").on(t.operator, t.phone, t.id),
     index("chat_messages_unread").on(t.operator, t.phone, t.author).where(sql`read_at IS NULL`),
     uniqueIndex("chat_messages_key").on(t.operator, t.phone, t.author, t.key).where(sql`key IS NOT NULL`),
+    index("chat_messages_created").on(t.operator, t.createdAt),
   ],
 );
 
