@@ -4,9 +4,11 @@ import { settings } from "#env.ts";
 import { type ContractRecord, changePassword, createContract, listContracts } from "#operator/contracts.ts";
 import type { ContractName } from "#operator/queries.ts";
 import type { AppEnv } from "#platform/http.ts";
+import { roubles } from "#platform/money.ts";
 import { changeContract, removeContract } from "#premises/contracts.ts";
 import { describe, done, fields } from "./envelope.ts";
-import { Id, optional, Text } from "./fields.ts";
+import { Flag, Id, optional, Text } from "./fields.ts";
+import { Money, Tariffs, tariffsView } from "./money.ts";
 
 /** POST /bill/api/users/clients/…: the contracts of the embedded billing (BILLING=local). */
 export const clients = new Hono<AppEnv>();
@@ -18,18 +20,6 @@ const onlyLocal: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 
 const State = z.union([z.literal([0, 1, 2]), z.enum(["0", "1", "2"]).transform((text) => Number(text) as 0 | 1 | 2)]);
-
-/** Roubles, as a number or in a text; kopecks inside. */
-const Money = z
-  .union([
-    z.number(),
-    z
-      .string()
-      .regex(/^-?\d{1,12}(?:\.\d{1,2})?$/)
-      .transform(Number),
-  ])
-  .transform((roubles) => Math.round(roubles * 100))
-  .pipe(z.int());
 
 /** Null and left out are the same where a contract always has a value: its usual one, or the one it had. */
 const maybe = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined);
@@ -47,6 +37,25 @@ const Client = z.object({
   balance: maybe(Money),
   services: maybe(z.array(z.string().max(32)).max(32)),
   devices: maybe(z.array(DeviceState).max(10_000)),
+  client_name: optional(Text),
+  email: optional(z.email().max(254)),
+  confirmed: maybe(Flag),
+  pay_advice: optional(Money),
+  tariffs: maybe(Tariffs),
+});
+
+/** The same in our own words. */
+type Given = { [K in keyof z.output<typeof Client>]?: z.output<typeof Client>[K] | undefined };
+const contractOf = <T extends Given>({
+  client_name,
+  confirmed,
+  pay_advice,
+  ...same
+}: T) => ({
+  ...same,
+  clientName: client_name,
+  isConfirmed: confirmed,
+  payAdvice: pay_advice,
 });
 
 const Listed = z.object({
@@ -91,7 +100,7 @@ clients.post(
   echo,
   fields(NewClient),
   async (c) => {
-    const id = await createContract(c.env, c.req.valid("json"));
+    const id = await createContract(c.env, contractOf(c.req.valid("json")));
     return c.json({ id });
   },
 );
@@ -105,7 +114,7 @@ const ChangedClient = Client.partial().extend({ uid: Id.optional() }).refine(isN
 
 clients.post("/users/clients/edit/", describe("Change a contract"), onlyLocal, fields(ChangedClient), async (c) => {
   const { uid, ...change } = c.req.valid("json");
-  await changeContract(c.env, nameOf({ uid, ...change }), change);
+  await changeContract(c.env, nameOf({ uid, ...change }), contractOf(change));
   return done(c);
 });
 
@@ -137,12 +146,14 @@ const clientView = ({
   clientName,
   isConfirmed,
   payAdvice,
+  tariffs,
   ...same
 }: ContractRecord): z.input<typeof Listed> => ({
   ...same,
   client_name: clientName,
   confirmed: isConfirmed,
-  pay_advice: payAdvice === null ? null : payAdvice / 100,
-  balance: balance / 100,
+  pay_advice: payAdvice === null ? null : roubles(payAdvice),
+  tariffs: tariffsView(tariffs),
+  balance: roubles(balance),
   devices: devices.map(({ deviceId, state }) => ({ device_id: deviceId, state })),
 });

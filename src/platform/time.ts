@@ -57,6 +57,12 @@ export function instantOf(text: string, zone: string): Date | undefined {
   return new Date(fits.length > 0 ? Math.min(...fits) : before);
 }
 
+/** From the first instant of a year in the zone until the first of the next one. */
+export const yearIn = (year: number, zone: string): { from: Date; until: Date } => ({
+  from: instantOf(`${year}-01-01`, zone)!,
+  until: instantOf(`${year + 1}-01-01`, zone)!,
+});
+
 /** Milliseconds by which the zone's clock is ahead of UTC at that instant. */
 function offset(at: Date, zone: string): number {
   const [date = "", time = ""] = localText(at, zone).split(" ");

@@ -20,11 +20,16 @@ const revokedAt = (uid: number) =>
 
 test("a contract comes back as it was entered, with what was left out", async () => {
   const client = await aClient();
-  expect(await own(client.uid)).toEqual({ ...client, state: 2, balance: 0, services: [], devices: [] });
+  const untold = { client_name: null, email: null, confirmed: false, pay_advice: null, tariffs: {} };
+  expect(await own(client.uid)).toEqual({ ...client, state: 2, balance: 0, services: [], devices: [], ...untold });
 });
 
 test("a contract has everything that can be said of it", async () => {
-  const all = { state: 1, balance: 12.55, services: ["cctv"], devices: [{ device_id: 30, state: 2 }] };
+  const all = {
+    ...{ state: 1, balance: 12.55, services: ["cctv"], devices: [{ device_id: 30, state: 2 }] },
+    ...{ client_name: "Иван П.", email: "ivan@example.net", confirmed: true, pay_advice: 650 },
+    tariffs: { cams: { price: 199.9, until: "2026-10-01", name: "Умный двор" }, internet: { price: 450 } },
+  };
   const client = await aClient(all);
   expect(await own(client.uid)).toEqual({ ...client, ...all });
   const row = env.DB.prepare("SELECT balance FROM contracts WHERE uid = ?").bind(client.uid);
@@ -41,6 +46,17 @@ test.each([
   const { uid } = await aClient({ balance });
   const stored = await env.DB.prepare("SELECT balance FROM contracts WHERE uid = ?").bind(uid).first("balance");
   expect(stored).toBe(kopecks);
+});
+
+test("what a contract pays is kept in kopecks, and can be taken back", async () => {
+  const tariffs = { cams: { price: "199.90", until: "", name: null }, tv: null };
+  const { uid } = await aClient({ pay_advice: "650.00", tariffs });
+  const stored = env.DB.prepare("SELECT pay_advice, tariffs FROM contracts WHERE uid = ?").bind(uid);
+  expect(await stored.first()).toEqual({ pay_advice: 65_000, tariffs: JSON.stringify({ cams: { price: 19_990 } }) });
+  await bill("users/clients/edit/", { uid, pay_advice: null, tariffs: {}, client_name: "Анна", confirmed: "t" });
+  expect(await own(uid)).toMatchObject({ pay_advice: null, tariffs: {}, client_name: "Анна", confirmed: true });
+  await bill("users/clients/edit/", { uid, address: "д. 4" });
+  expect(await own(uid)).toMatchObject({ client_name: "Анна", confirmed: true });
 });
 
 test("phones are kept in one form, once", async () => {
@@ -71,6 +87,10 @@ test.each<[string, object, number]>([
   ["phones that are no list", { phones: "79161230001" }, 422],
   ["a device without a state", { devices: [{ device_id: 1 }] }, 422],
   ["a balance in words", { balance: "much" }, 422],
+  ["an advice in words", { pay_advice: "much" }, 422],
+  ["a price below nothing", { tariffs: { cams: { price: -1 } } }, 422],
+  ["a tariff until some time", { tariffs: { cams: { price: 1, until: "soon" } } }, 422],
+  ["an address of e-mail that is none", { email: "ivan" }, 422],
 ])("create/ and edit/ refuse %s", async (_, wrong, status) => {
   const client = await aClient();
   const uid = aUid();
