@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type Env, type Settings, settings } from "#env.ts";
 import { open, randomId, seal } from "#platform/crypto.ts";
-import { database } from "#platform/db.ts";
+import { database, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
@@ -104,11 +104,31 @@ function checkRecipient(to: string, form: RegExp, what: string): void {
 
 type Accepted = Addressed & Pick<Message, "channel" | "parts"> & { text: string };
 
-async function accept(env: Env, { to, text, operator, account, ...accepted }: Accepted, now: Date) {
+/** A message that is not taken yet: its row goes into a batch with the change that it tells of, and then it is hastened. */
+export interface Prepared {
+  id: string;
+  row: Statement;
+  hasten(): Promise<void>;
+}
+
+/** A mail whose row is the caller's to commit, so that it is sent if and only if that change is made. Throws as acceptMail. */
+export async function prepareMail(env: Env, mail: Addressed & Mail, now = new Date()): Promise<Prepared> {
+  checkRecipient(mail.to, MAIL_ADDRESS, "an address");
+  return prepare(env, { ...mail, text: packMail(mail), channel: "email", parts: 0 }, now);
+}
+
+async function accept(env: Env, accepted: Accepted, now: Date): Promise<string> {
+  const { id, row, hasten } = await prepare(env, accepted, now);
+  await row;
+  await hasten();
+  return id;
+}
+
+async function prepare(env: Env, { to, text, operator, account, ...accepted }: Accepted, now: Date) {
   const { OPERATOR, MASTER_KEY } = settings(env);
   const id = randomId();
   const { channel, purpose, parts, expiresAt } = accepted;
-  await insertMessage(database(env), operator ?? OPERATOR, {
+  const row = insertMessage(database(env), operator ?? OPERATOR, {
     id,
     channel,
     recipient: to,
@@ -125,8 +145,7 @@ async function accept(env: Env, { to, text, operator, account, ...accepted }: Ac
     createdAt: now,
     updatedAt: now,
   });
-  await hasten(() => env.MESSAGES.send(jobOf(id, operator, OPERATOR)));
-  return id;
+  return { id, row, hasten: () => hasten(() => env.MESSAGES.send(jobOf(id, operator, OPERATOR))) };
 }
 
 const jobOf = (id: string, operator: string | undefined, own: string): MessageJob =>
