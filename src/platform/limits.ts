@@ -75,5 +75,9 @@ export const Limits = z.object({
   invitationsPerDay: count(1, 1000, 10),
   invitationsPerTarget: count(1, 100, 3),
   revealsPerDay: count(0, 1000, 100),
+  /** What a resident may bring to the operator's desk in a day: requests, words about them, complaints about the house. */
+  issuesPerDay: count(1, 1000, 20),
+  issueCommentsPerDay: count(1, 1000, 50),
+  appealsPerDay: count(1, 1000, 20),
 });
 export type Limits = z.output<typeof Limits>;
