@@ -6,14 +6,17 @@ import { shieldChores } from "./identity/chores.ts";
 import { forgetEndedInstalls } from "./identity/installs/installs.ts";
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
+import { deliverCalls, sweepCalls } from "./operator/calls/outbox.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { reviewGrants } from "./premises/cameras.ts";
 import { publishRevocations } from "./premises/revocations.ts";
+import { endGuests } from "./premises/guests/sweep.ts";
 import { hearSignals } from "./premises/signals.ts";
 
 export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
 export { PasswordAttempts } from "./identity/codes/password-attempts.ts";
 export { SendBudget } from "./identity/codes/send-budget.ts";
+export { TemporaryExtension } from "./intercom/temporary-extension.ts";
 export { DoorOpener } from "./premises/door-opener.ts";
 
 export default {
@@ -24,6 +27,8 @@ export default {
     switch (batch.queue) {
       case "messages":
         return deliverMessages(batch, env);
+      case "operator-calls":
+        return deliverCalls(batch, env);
       case "signals":
         await hearSignals(batch, env);
         return forgetEndedInstalls(env);
@@ -40,11 +45,13 @@ export default {
   async scheduled(_event, env) {
     const rounds = await Promise.allSettled([
       sweepMessages(env),
+      sweepCalls(env),
       repairTombstones(env),
       shieldChores(env),
       publishRevocations(env),
       reviewGrants(env),
       forgetEndedInstalls(env),
+      endGuests(env),
     ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },
