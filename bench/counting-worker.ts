@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Env } from "../src/env.ts";
 import product from "../src/index.ts";
 
-export { DoorOpener, OneTimeCodes, PasswordAttempts, SendBudget } from "../src/index.ts";
+export { DoorOpener, OneTimeCodes, PasswordAttempts, SendBudget, TemporaryExtension } from "../src/index.ts";
 
 /** How often a request left the isolate. One `batch` is one trip, whatever it holds. */
 export interface Trips {
@@ -70,6 +70,7 @@ function countingEnv(env: Env): Env {
       ONE_TIME_CODES: countingObjects(env.ONE_TIME_CODES),
       SEND_BUDGETS: countingObjects(env.SEND_BUDGETS),
       DOOR_OPENERS: countingObjects(env.DOOR_OPENERS),
+      TEMPORARY_EXTENSIONS: countingObjects(env.TEMPORARY_EXTENSIONS),
       PASSWORD_ATTEMPTS: countingObjects(env.PASSWORD_ATTEMPTS),
     };
     wrapped.set(env, counting);

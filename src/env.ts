@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { OneTimeCodes } from "#identity/codes/one-time-codes.ts";
 import type { PasswordAttempts } from "#identity/codes/password-attempts.ts";
 import type { SendBudget } from "#identity/codes/send-budget.ts";
+import type { TemporaryExtension } from "#intercom/temporary-extension.ts";
 import type { MessageJob } from "#messaging/outbox.ts";
 import { parseKeyring } from "#platform/crypto.ts";
 import { Limits } from "#platform/limits.ts";
@@ -16,6 +17,7 @@ export interface Env extends Partial<Record<keyof z.input<typeof Settings>, stri
   SEND_BUDGETS: DurableObjectNamespace<SendBudget>;
   PASSWORD_ATTEMPTS: DurableObjectNamespace<PasswordAttempts>;
   DOOR_OPENERS: DurableObjectNamespace<DoorOpener>;
+  TEMPORARY_EXTENSIONS: DurableObjectNamespace<TemporaryExtension>;
   FILES: R2Bucket;
   MESSAGES: Queue<MessageJob>;
   SIGNALS: Queue<Signal>;
@@ -51,6 +53,19 @@ const parsed = (preset: string) =>
       }
     });
 const json = <S extends z.ZodType>(schema: S) => parsed("{}").pipe(schema);
+/** The same for what holds a secret, of which a complaint must not quote anything. */
+const secretJson = <S extends z.ZodType>(schema: S) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.issues.push({ code: "custom", message: "is not JSON", input: "(hidden)" });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
 const keyring = z.string().transform((text, context) => {
   try {
     return parseKeyring(text);
@@ -115,6 +130,14 @@ const Company = z.object({
   correspondent: z.string().default(""),
   director: z.string().default(""),
   accountant: z.string().default(""),
+});
+
+/** A Google service account's key, as Google hands it out; what else stands in it is not needed. */
+const ServiceAccount = z.object({
+  project_id: z.string().regex(/^[\w.:-]+$/),
+  client_email: z.string().min(1),
+  private_key: z.string().includes("PRIVATE KEY"),
+  private_key_id: z.string().optional(),
 });
 
 const yesNo = z.enum(["True", "False", "true", "false"]).transform((word) => word.toLowerCase() === "true");
@@ -201,13 +224,23 @@ export const Settings = z
     PAY_MAX: number(1, 100_000_000, 10_000_000),
     COMPANY: json(Company),
 
-    FCM_SERVICE_ACCOUNT: optional,
+    FCM_SERVICE_ACCOUNT: secretJson(ServiceAccount).optional(),
     FCM_URL: baseUrl.default("https://fcm.googleapis.com"),
     GOOGLE_TOKEN_URL: url.default("https://oauth2.googleapis.com/token"),
     HMS_APP_ID: optional,
     HMS_APP_SECRET: optional,
     HMS_URL: baseUrl.default("https://push-api.cloud.huawei.com"),
     HMS_TOKEN_URL: url.default("https://oauth-login.cloud.huawei.com/oauth2/v3/token"),
+    RUSTORE_PROJECT: optional,
+    RUSTORE_TOKEN: optional,
+    RUSTORE_URL: baseUrl.default("https://vkpns.rustore.ru"),
+    /** Apple's own service: calls over CallKit. The topic is the app's bundle id. */
+    APNS_KEY: optional,
+    APNS_KEY_ID: optional,
+    APNS_TEAM_ID: optional,
+    APNS_TOPIC: optional,
+    APNS_URL: baseUrl.default("https://api.push.apple.com"),
+    APNS_SANDBOX_URL: baseUrl.default("https://api.sandbox.push.apple.com"),
 
     SIP_SERVER: optional,
     SIP_PORT: number(1, 65_535, 5401),
@@ -270,6 +303,8 @@ export const Settings = z
     together("SBER_USER", "SBER_PASS", "SBER_PUBLIC_KEY");
     together("YOOKASSA_SHOP", "YOOKASSA_KEY");
     together("HMS_APP_ID", "HMS_APP_SECRET");
+    together("RUSTORE_PROJECT", "RUSTORE_TOKEN");
+    together("APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC");
     together("Z5R_USER", "Z5R_PASS");
     together("SIP_HELP_EXTENSION", "SIP_HELP_PASS");
     if (value.SBER_USER && value.YOOKASSA_SHOP)

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { requireToken } from "#operator/integration-token.ts";
 import { type AppEnv, limitBody } from "#platform/http.ts";
+import { realtime } from "./realtime.ts";
 import { onError } from "./wire.ts";
 
 /** What Asterisk, door panels, plate readers and Z5R controllers call; docs/contracts.md, "PBX and panels". */
@@ -10,5 +11,5 @@ intercom.onError(onError);
 for (const path of ["/asterisk/*", "/indoor/*", "/local/api/*"]) intercom.use(path, limitBody, requireToken);
 
 // Each group names its whole paths.
-const groups: Hono<AppEnv>[] = [];
+const groups = [realtime];
 for (const group of groups) intercom.route("/", group);

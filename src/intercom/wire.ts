@@ -1,6 +1,6 @@
 // How the PBX, the panels' services and the controllers are answered: in the form of each call, and a refusal as one
 // line of plain text, which a dialplan can log.
-import type { ErrorHandler, MiddlewareHandler } from "hono";
+import type { Context, ErrorHandler, MiddlewareHandler } from "hono";
 import { describeRoute, resolver } from "hono-openapi";
 import * as z from "zod";
 import { told } from "#platform/errors.ts";
@@ -28,3 +28,7 @@ export function describe(summary: string, answer?: z.ZodType): MiddlewareHandler
     responses: { 200: { description: "OK", content }, 401: { description: "No token" } },
   });
 }
+
+/** The fields of a form, in whatever type of content it comes. */
+export const formOf = async (c: Context): Promise<URLSearchParams> =>
+  new URLSearchParams(new TextDecoder().decode(await c.req.arrayBuffer()));

@@ -81,6 +81,7 @@ export function countedEnv(vars: Partial<Record<string, unknown>> = {}): { env: 
       SEND_BUDGETS: objects(env.SEND_BUDGETS as never),
       PASSWORD_ATTEMPTS: objects(env.PASSWORD_ATTEMPTS as never),
       DOOR_OPENERS: objects(env.DOOR_OPENERS as never),
+      TEMPORARY_EXTENSIONS: objects(env.TEMPORARY_EXTENSIONS as never),
       ...vars,
     } as unknown as Env,
   };
