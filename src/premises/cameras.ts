@@ -22,6 +22,7 @@ import {
   type Resident,
   type Selection,
 } from "./homes.ts";
+import { mediaToken } from "./media/servers.ts";
 import { grantsToReview, markReviewed } from "./queries.ts";
 import { revokeCameras } from "./rights-queries.ts";
 
@@ -40,29 +41,65 @@ export async function watch(
   now = new Date(),
 ): Promise<Watching> {
   const holdings = await holdingsOf(env, resident, selection, now);
-  return { homes: holdings.homes, tokenOf: tokensFor(env, resident, holdings, later, now) };
+  return { homes: holdings.homes, tokenOf: await tokensFor(env, resident, holdings, later, now) };
 }
 
 /** The city's cameras, which every resident may watch. */
 export async function watchCity(env: Env, resident: Resident, later: After, now = new Date()): Promise<Watching> {
   const holdings = await cityOf(env, resident, now);
-  return { homes: holdings.homes, tokenOf: tokensFor(env, resident, holdings, later, now) };
+  return { homes: holdings.homes, tokenOf: await tokensFor(env, resident, holdings, later, now) };
+}
+
+/**
+ * The camera of this number, the resident's own in its best state or one of the city's: one trip to D1, and a second one for the
+ * city. Throws `not_found`, and refuses as the camera's state demands.
+ */
+export async function cameraFor(env: Env, resident: Resident, id: number, now = new Date()): Promise<HeldCamera> {
+  const held = bestOf(await holdingsOf(env, resident, {}, now), id) ?? bestOf(await cityOf(env, resident, now), id);
+  if (!held) throw new AppError("not_found", "You have no such camera", { reason: "no_camera" });
+  demandPaid([held.camera]);
+  return held;
+}
+
+export interface HeldCamera {
+  camera: Camera;
+  /** The contract that it comes with; 0 is everybody's. */
+  uid: number;
+}
+
+function bestOf({ homes }: Holdings, id: number): HeldCamera | undefined {
+  const held = homes.flatMap(({ uid, cameras }) =>
+    cameras.flatMap((camera) => (camera.id === id ? { camera, uid } : [])),
+  );
+  return held.toSorted((a, b) => b.camera.state - a.camera.state)[0];
 }
 
 /** A token names each of its streams and travels in URLs, which end at some 8 KB: above this there is one for each so many. */
 const STREAMS_PER_TOKEN = 200;
 
-function tokensFor(env: Env, resident: Resident, holdings: Holdings, later: After, now: Date): Watching["tokenOf"] {
+async function tokensFor(
+  env: Env,
+  resident: Resident,
+  holdings: Holdings,
+  later: After,
+  now: Date,
+): Promise<Watching["tokenOf"]> {
   const paid = holdings.homes.flatMap((home) => home.cameras).filter((camera) => camera.state === 2);
-  const streams = [...new Map(paid.map(({ stream, recordDays }) => [stream, { name: stream, recordDays }])).values()];
-  const token = new Map<string, string>();
+  const { ours = [], theirs = [] } = Object.groupBy(paid, ({ serverType }) =>
+    serverType === "flussonic" ? "ours" : "theirs",
+  );
+  const token = new Map<number, string>();
+  const streams = [...new Map(ours.map(({ stream, recordDays }) => [stream, { name: stream, recordDays }])).values()];
+  const byStream = new Map<string, string>();
   for (let i = 0; i < streams.length; i += STREAMS_PER_TOKEN) {
     const some = streams.slice(i, i + STREAMS_PER_TOKEN);
     const minted = tokenFor(env, resident, { holdings, streams: some }, later, now);
-    for (const { name } of some) token.set(name, minted);
+    for (const { name } of some) byStream.set(name, minted);
   }
-  const any = token.values().next().value ?? "";
-  return ({ stream }) => token.get(stream) ?? any;
+  for (const { id, stream } of ours) token.set(id, byStream.get(stream)!);
+  await Promise.all(theirs.map(async (camera) => token.set(camera.id, await mediaToken(env, camera, now))));
+  const any = byStream.values().next().value ?? "";
+  return ({ id, serverType }) => token.get(id) ?? (serverType === "flussonic" ? any : "");
 }
 
 interface Wanted {

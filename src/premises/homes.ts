@@ -6,6 +6,7 @@ import { AppError } from "#platform/errors.ts";
 import type { After } from "#platform/http.ts";
 import { type HeldContract, heldByBilling } from "./guests/held.ts";
 import { demandRole, isOutside, mayReadLog, reaches } from "./guests/roles.ts";
+import { type MediaServer, placeOf, streamOf, UNKNOWN_SERVER } from "./media/servers.ts";
 import {
   contractsOf,
   devicesOf,
@@ -30,12 +31,12 @@ export interface Resident {
   id: string;
 }
 
-export interface Camera {
+export interface Camera extends MediaServer {
   id: number;
   title: string;
   /** Where it plays, without a slash at the end. */
   url: string;
-  /** Its name on the media server: what stands behind the host of `url`. */
+  /** Its name on the media server. */
   stream: string;
   latitude: string | null;
   longitude: string | null;
@@ -60,6 +61,8 @@ export interface Home extends HeldContract {
   doors: Door[];
   /** The caller may read its event log: it is on, and not hidden from their role. */
   hasLog: boolean;
+  /** Its cameras may know faces: nobody of the flat has switched that off. */
+  knowsFaces: boolean;
 }
 
 /** The homes of a resident, and what it takes to give them the same camera token again. */
@@ -131,11 +134,12 @@ function homeOf(contract: HeldContract, { devices, doors, settingsOf }: Read): H
   return {
     ...contract,
     hasLog: mayReadLog(contract.role, settingsOf.get(contract.uid)),
+    knowsFaces: !settingsOf.get(contract.uid)?.frsOff,
     cameras: own
       .filter((device) => (device.type === 1 || device.type === 2) && device.url)
-      .map(({ id, title, url, uuid, latitude, longitude, recordDays, state }) => {
-        const place = `${url!.replace(/\/+$/, "")}/${uuid}`;
-        return { id, title, url: place, stream: streamOf(place), latitude, longitude, recordDays, state: state ?? 0 };
+      .map(({ uid: _, type: __, url, state, ...device }) => {
+        const place = placeOf(url!, device);
+        return { ...device, url: place, stream: streamOf(place), state: state ?? 0 };
       }),
     doors: doors
       .filter((door) => door.uid === contract.uid && locks.has(door.lockId))
@@ -144,13 +148,13 @@ function homeOf(contract: HeldContract, { devices, doors, settingsOf }: Read): H
   };
 }
 
-/** What Flussonic calls the stream that plays at this URL. */
-export const streamOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*\/?/i, "").replace(/[?#].*$/, "");
-
 async function askStates(billing: RemoteBilling, phone: string, home: Home): Promise<void> {
   if (billing.camerasOf) {
     const { state, cameras } = await billing.camerasOf(phone, home.uid);
-    home.cameras = cameras.map((camera) => ({ ...camera, stream: streamOf(camera.url), recordDays: null, state }));
+    home.cameras = cameras.map((camera) => ({
+      ...{ ...UNKNOWN_SERVER, ...camera, stream: streamOf(camera.url) },
+      ...{ recordDays: null, state },
+    }));
     for (const door of home.doors) door.state = state;
     return;
   }
@@ -184,6 +188,17 @@ async function contractsFor(env: Env, phone: string, { uid, fresh = false }: Sel
     contracts: selected<HeldContract>(billed ?? rows, uid),
     homes: new Map(homes.map((home) => [home.uid, home])),
   };
+}
+
+/** One contract of the resident, their own or one that they are a guest of. A foreign one is `not_found`. */
+export async function heldContract(
+  env: Env,
+  { phone }: { phone: string },
+  selection: Selection & { uid: number },
+  now = new Date(),
+): Promise<HeldContract> {
+  const { contracts } = await contractsFor(env, phone, selection, now);
+  return contracts[0]!;
 }
 
 /** The resident's contracts for the settings screen. Makes the settings of a new flat, after the answer. */

@@ -59,6 +59,12 @@ export function devicesOf(db: Db, operator: string, whose: Whose) {
       latitude: devices.latitude,
       longitude: devices.longitude,
       recordDays: devices.recordDays,
+      serverType: devices.serverType,
+      hlsMode: devices.hlsMode,
+      hasSound: devices.hasSound,
+      secrets: sql<string | null>`CASE WHEN ${devices.serverType} <> 'flussonic' THEN ${devices.secrets} END`.as(
+        "media_secrets",
+      ),
       state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
     })
     .from(rights)
@@ -159,12 +165,20 @@ export function grantsToReview(db: Db, operator: string, reviewedBefore: Date, n
       CROSS JOIN account_identifiers AS i INDEXED BY account_identifiers_account
         ON i.operator = g.operator AND i.account_id = g.account_id AND +i.type = 'phone' AND i.verified_at IS NOT NULL
       WHERE g.operator = ${operator} AND g.expires_at > ${now.getTime()} AND g.reviewed_at < ${reviewedBefore.getTime()}
+        AND NOT ${isRevoked}
       GROUP BY g.account_id ORDER BY reviewed_at LIMIT ${limit})
     SELECT due.phone, g.account_id AS accountId, g.contracts, g.streams
     FROM due
     CROSS JOIN camera_grants AS g
-      ON g.operator = ${operator} AND +g.account_id = due.account_id AND g.expires_at > ${now.getTime()}`);
+      ON g.operator = ${operator} AND +g.account_id = due.account_id AND g.expires_at > ${now.getTime()}
+        AND NOT ${isRevoked}`);
 }
+
+// What is revoked already is not looked at again: it would go on looking too wide, and take everybody's token with it each time.
+const isRevoked = sql`EXISTS (SELECT 1 FROM camera_revocations AS r
+  WHERE r.operator = g.operator AND r.revoked_at >= g.issued_at AND r.subject IN (
+    SELECT 'c' || value FROM json_each(g.contracts)
+    UNION ALL SELECT 'a' || a.n FROM accounts AS a WHERE a.operator = g.operator AND a.id = g.account_id))`;
 
 export function markReviewed(db: Db, operator: string, accountIds: readonly string[], at: Date) {
   return db

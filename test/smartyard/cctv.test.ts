@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { changeDevice } from "#premises/registry.ts";
 import { giveRights } from "#premises/rights.ts";
 import { setContractState } from "../support/billing.ts";
 import { aCamera, aContract, aHome, aPhone, aResident, call, mobile } from "../support/world.ts";
@@ -30,6 +31,8 @@ test("a resident's cameras come with one token that opens exactly their streams"
     token: expect.any(String),
     serverType: "flussonic",
     hlsMode: "fmp4",
+    hasSound: false,
+    houseId: home.uid,
   });
   expect(cameras.map(({ id }) => id)).toEqual(home.cameras.map(({ deviceId }) => deviceId));
   expect(new Set(cameras.map((camera) => camera.token)).size).toBe(1);
@@ -37,7 +40,7 @@ test("a resident's cameras come with one token that opens exactly their streams"
   expect((await play(elsewhere.camera.uuid, cameras[0]!.token)).status).toBe(403);
 });
 
-test("the same token comes again, on every screen that shows the same cameras", async () => {
+test("Defects 33, 39: the same token comes again, on every screen that shows the same cameras", async () => {
   const phone = aPhone();
   const { token } = await aResident({ phone });
   const { uid, doorId } = await aHome({ phones: [phone] });
@@ -47,6 +50,29 @@ test("the same token comes again, on every screen that shows the same cameras", 
   const door = (await (await mobile("cctv/door", { houseId: uid, doorId }, { token })).json<{ data: CameraItem }>())
     .data;
   expect([again!.token, map!.token, door.token]).toEqual([first!.token, first!.token, first!.token]);
+});
+
+test("Defect 38: all screens name a camera behind a path alike, and its token opens that name", async () => {
+  const phone = aPhone();
+  const { token } = await aResident({ phone });
+  const { uid, doorId, camera } = await aHome({ phones: [phone] });
+  await changeDevice(env, camera.deviceId, { url: "https://vd.example.net/yard/" });
+  const [all] = await list(await mobile("cctv/all", { houseId: uid }, { token }));
+  const [map] = await list(await mobile("cctv/camMap", {}, { token }));
+  const door = (await (await mobile("cctv/door", { houseId: uid, doorId }, { token })).json<{ data: CameraItem }>())
+    .data;
+  for (const item of [all!, map!, door]) {
+    expect(item.url).toBe(`https://vd.example.net/yard/${camera.uuid}`);
+    expect((await play(`yard/${camera.uuid}`, item.token)).status).toBe(200);
+  }
+});
+
+test("Defect 55: latitude is latitude, and longitude longitude", async () => {
+  const phone = aPhone();
+  const { token } = await aResident({ phone });
+  const camera = await aCamera({ latitude: "43.115", longitude: "131.885" });
+  await giveRights(env, await aContract({ phones: [phone] }), [camera.deviceId]);
+  expect((await list(await mobile("cctv/all", {}, { token })))[0]).toMatchObject({ lat: "43.115", lon: "131.885" });
 });
 
 test("two devices of one person have tokens of their own, and one may sign out without the other", async () => {
@@ -115,16 +141,18 @@ test("camMap asked for everything never fails, because iOS shows no history with
 test("camMap names the camera as text and says whether it knows faces", async () => {
   const phone = aPhone();
   const { token } = await aResident({ phone });
-  const { camera } = await aHome({ phones: [phone], cameras: 3 });
+  const { camera, doorId } = await aHome({ phones: [phone], cameras: 3 });
   const cameras = await list(await mobile("cctv/camMap", undefined, { token }));
   expect(cameras).toEqual([
     {
       id: String(camera.deviceId),
       url: `https://vd.example.net/${camera.uuid}`,
       token: expect.any(String),
+      entranceId: String(doorId),
       frs: "f",
       serverType: "flussonic",
       hlsMode: "fmp4",
+      hasSound: false,
     },
   ]);
 });
@@ -197,7 +225,7 @@ test("a camera that is switched off is not there", async () => {
 });
 
 test.each(["/api/402", "/api/402/index.m3u8?token=x", "/api/404/preview.mp4", "/mobile/404/2026/01/01-preview.mp4"])(
-  "%s answers its own number, empty",
+  "Defect 57: %s answers its own number, empty",
   async (path) => {
     const response = await call(path);
     expect(response.status).toBe(path.includes("402") ? 402 : 404);
