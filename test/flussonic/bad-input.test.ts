@@ -60,7 +60,7 @@ const anyCall = fc.oneof(
   },
 );
 
-test("a thousand bad requests are refused, every one with a 403", async () => {
+test("Defect 37: a thousand bad requests are refused, every one with a 403", async () => {
   const worker = aWorker();
   const others: unknown[] = [];
   await fc.assert(

@@ -148,7 +148,7 @@ test.each([
   ["a week, years ago as a file", { name: "week", media_request: "archive/1577836800/3600" }, 403, undefined],
   ["a week, an hour back", { name: "week", media_request: "dvr_handler-timeshift_rel-3600" }, 200, ""],
   ["free, a year ago", { name: "free", media_request: `dvr_handler-mp4-${from(365)}-60` }, 200, ""],
-])("archive: %s", async (_, query, status, body) => {
+])("Defect 35: archive: %s", async (_, query, status, body) => {
   const told = await play({ ...query, token } as Record<string, string>);
   expect(told.status).toBe(status);
   if (body !== undefined) expect(told.body).toEqual(body);
@@ -208,7 +208,7 @@ test("a POST may carry dvr as a boolean or as a word", async () => {
   expect((await post({ name: "live", token, proto: "hls", dvr: "true" })).status).toBe(403);
 });
 
-test("logging out ends the camera tokens of the session and of no other", async () => {
+test("Defect 34: logging out ends the camera tokens of the session and of no other", async () => {
   const [leaving, staying] = [aViewer({ streams }), aViewer({ streams })];
   const [ended, alive] = [leaving.token(), staying.token()];
   expect((await play({ name: "free", token: ended })).status).toBe(200);
@@ -217,7 +217,7 @@ test("logging out ends the camera tokens of the session and of no other", async 
   expect((await play({ name: "free", token: alive })).status).toBe(200);
 });
 
-test("a contract that loses a right ends its tokens, and the next one works", async () => {
+test("Defect 34: a contract that loses a right ends its tokens, and the next one works", async () => {
   const resident = aViewer({ streams });
   const now = new Date();
   const before = resident.token(env, now);

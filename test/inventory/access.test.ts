@@ -17,7 +17,7 @@ test("the contract has 23 paths", () => {
   expect(new Set(ALL).size).toBe(23);
 });
 
-test.each(ALL)("%s refuses who cannot show the token", async (path) => {
+test.each(ALL)("Defect 23: %s refuses who cannot show the token", async (path) => {
   const basic = (text: string) => `Basic ${btoa(text)}`;
   const wrong = ["", "Bearer", "Bearer ", "Bearer integration-toke", "Bearer integration-token2", "integration-token"];
   for (const authorization of [...wrong, basic("crm:wrong"), basic("integration-token"), "Basic %%%", "Digest x"]) {

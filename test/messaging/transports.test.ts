@@ -16,7 +16,7 @@ async function sent(text: string, expiresAt = after(300), vars: Parameters<typeo
   return { id, request, headers: Object.fromEntries(request.headers) };
 }
 
-test("Kannel gets the text as the body and everything else in headers", async () => {
+test("Defect 15: Kannel gets the text as the body and everything else in headers", async () => {
   const { id, request, headers } = await sent(`Код подтверждения: ${CODE}`);
 
   expect(`${request.method} ${request.url}`).toBe("POST http://kannel.test:13013/cgi-bin/sendsms");
@@ -53,7 +53,7 @@ test.each([
   ["GSM letters outside of ASCII", "é Ω € [", "0"],
   ["Cyrillic", "Код", "2"],
   ["an emoji", "code 1234 😀", "2"],
-])("%s goes out with the right coding", async (_, text, coding) => {
+])("Defect 69: %s goes out with the right coding", async (_, text, coding) => {
   expect((await sent(text)).headers["x-kannel-coding"]).toBe(coding);
 });
 

@@ -88,7 +88,7 @@ test.each([
   [{ paperBill: 1 }, { paperBill: "t" }],
   [{ disablePlog: "yes" }, { disablePlog: "t" }],
   [{ hiddenPlog: "t" }, { hiddenPlog: "t" }],
-])("intercom setting %j is kept and told", async (settings, expected) => {
+])("Defect 50: intercom setting %j is kept and told", async (settings, expected) => {
   const { token, uid } = await aNeighbour();
   const changed = await mobile("address/intercom", { flatId: uid, settings }, { token });
   expect(await changed.json()).toMatchObject({ code: 200, data: { allowDoorCode: "t", ...expected } });
@@ -123,7 +123,7 @@ test.each([
   expect((await mobile("address/intercom", body, { token })).status).toBe(422);
 });
 
-test("a new door code is a number, and is the one that is stored", async () => {
+test("Defect 54: a new door code is a number, and is the one that is stored", async () => {
   const { token, uid } = await aNeighbour();
   const { data } = await (await mobile("address/resetCode", { flatId: uid }, { token })).json<{
     data: { code: number };
@@ -230,7 +230,7 @@ test.each([
   "http://[::1]/",
   "http://unlisted.example.net/open",
   "http://intercom/open",
-])("a door at %s, which the operator has not listed, is not called", async (open) => {
+])("Defect 16: a door at %s, which the operator has not listed, is not called", async (open) => {
   const world = outside();
   vi.spyOn(console, "warn").mockImplementation(() => {});
   const { token, lock } = await aNeighbour({ open });

@@ -38,7 +38,7 @@ const ids = (): [string, object][] => [
 ];
 
 test.each(Array.from({ length: 12 }, (_, i) => i))(
-  "a stranger is refused with a neighbour's id (case %i of the table)",
+  "Defect 2: a stranger is refused with a neighbour's id (case %i of the table)",
   async (i) => {
     const world = outside();
     const [method, body] = ids()[i]!;
@@ -106,7 +106,7 @@ test.each(ENDS_SESSIONS)("%s of a stranger leaves the neighbour signed in", asyn
   expect((await mobile("user/ping", undefined, { token: owner.token })).status).toBe(204);
 });
 
-test("a stranger's camera token opens none of the neighbour's streams", async () => {
+test("Defect 32: a stranger's camera token opens none of the neighbour's streams", async () => {
   const all = await mobile("cctv/all", {}, { token: stranger.token });
   const [{ token }] = (await all.json<{ data: [{ token: string }] }>()).data;
   const play = (camera: string) => call(`/api/accessfl?name=${theirs.camera.uuid}&token=${camera}`);

@@ -39,7 +39,7 @@ test("a hundred requests at once for one phone send exactly one SMS", async () =
   expect(world.smsTo(phone)).toHaveLength(1);
 });
 
-test("two hundred guesses at once use exactly the allowed tries, and the right code among the rest is lost", async () => {
+test("Defect 4: two hundred guesses at once use exactly the allowed tries, and the right code among the rest is lost", async () => {
   const world = outside();
   const phone = aPhone();
   await mobile("user/requestCode", { userPhone: phone });
@@ -126,7 +126,7 @@ test("a used-up address learns nothing about who is blocked", async () => {
     expect((await mobile("user/requestCode", { userPhone }, limited)).status).toBe(429);
 });
 
-test("the store's reviewer signs in with the fixed code, as often as needed, and no SMS is sent", async () => {
+test("Defect 8: the store's reviewer signs in with the fixed code, as often as needed, and no SMS is sent", async () => {
   const world = outside();
   const reviewer = envWith({ TEST_USER: "81234567890", TEST_PASS: "9876" });
   for (let i = 0; i < 8; i++) {
@@ -168,7 +168,7 @@ test("a stranger with the same app elsewhere does not get the session of an awai
   expect((await mobile("user/checkPhone", { userPhone: phone }, at("203.0.113.99"))).status).toBe(200);
 });
 
-test("without the settings the reviewer's phone is no phone", async () => {
+test("Defect 8: without the settings the reviewer's phone is no phone", async () => {
   expect((await mobile("user/requestCode", { userPhone: "81234567890" })).status).toBe(422);
 });
 
@@ -198,13 +198,13 @@ test.each([
   ["three digits", { userPhone: "89161230001", smsCode: "123" }, 422],
   ["letters", { userPhone: "89161230001", smsCode: "12a4" }, 422],
   ["a phone that asked for none", { userPhone: "89161230077", smsCode: "1234" }, 404],
-])("confirmCode with %s answers %#: an envelope", async (_, body, status) => {
+])("Defect 51: confirmCode with %s answers %#: an envelope", async (_, body, status) => {
   const response = await mobile("user/confirmCode", body);
   expect(response.status).toBe(status);
   expect(await response.json()).toMatchObject({ code: status, name: expect.any(String), message: expect.any(String) });
 });
 
-test("a wrong code is 403 with the text that the apps expect, in the reader's language", async () => {
+test("Defect 1: a wrong code is 403 with the text that the apps expect, in the reader's language", async () => {
   outside();
   const phone = aPhone();
   await mobile("user/requestCode", { userPhone: phone });
@@ -306,7 +306,7 @@ test("a flash call goes out through the operator's provider, with the code and n
   for (const request of world.requests) expect(request.url).not.toMatch(/code=/);
 });
 
-test("sessions are stored under a hash", async () => {
+test("Defect 5: sessions are stored under a hash", async () => {
   outside();
   const reviewer = envWith({ TEST_USER: "79160000042", TEST_PASS: "5555" });
   await mobile("user/requestCode", { userPhone: "79160000042" }, { env: reviewer });

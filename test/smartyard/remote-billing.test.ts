@@ -75,7 +75,7 @@ test.each([
   ["answers an error", () => new Response("oops", { status: 500 })],
   ["answers a page", () => new Response("<html>")],
   ["answers something else", () => Response.json({ result: "?" })],
-])("a billing that %s is an honest 503 on every method that needs it", async (_, answer) => {
+])("Defect 68: a billing that %s is an honest 503 on every method that needs it", async (_, answer) => {
   vi.spyOn(console, "error").mockImplementation(() => {});
   const { token } = await aResident();
   const down = envWith({ BILLING: "http", BILLING_URL: `https://billing-${aUid()}.example.net` });

@@ -7,7 +7,7 @@ import { aHome, aPhone, aResident, call, envWith, mobile } from "../support/worl
 const UNKNOWN = "6f1d2c1e-0f0b-4a51-9d0a-3c2b7a1e5f90";
 
 test.each(PROTECTED)(
-  "%s refuses a missing token with 422 and an unknown one with 401, in the envelope",
+  "Defect 7: %s refuses a missing token with 422 and an unknown one with 401, in the envelope",
   async (method) => {
     for (const authorization of [undefined, "", "Bearer", "Bearer "]) {
       const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
@@ -60,7 +60,7 @@ NONSENSE.push(
   "💥".repeat(100),
 );
 
-test.each(NEEDS_BODY)("%s answers a 422 envelope to whatever makes no sense", async (method) => {
+test.each(NEEDS_BODY)("Defect 49: %s answers a 422 envelope to whatever makes no sense", async (method) => {
   const { token } = await aResident();
   for (const body of NONSENSE) {
     const response = await mobile(method, body, { token });
@@ -80,7 +80,7 @@ const TAKES_NO_BODY = [
 ];
 TAKES_NO_BODY.push("cctv/all", "cctv/allTree", "cctv/camMap", "cctv/overview", "ext/options", "ext/list");
 
-test.each(TAKES_NO_BODY)("%s takes no body, an empty one and {} without any content type", async (method) => {
+test.each(TAKES_NO_BODY)("Defect 48: %s takes no body, an empty one and {} without any content type", async (method) => {
   const { token } = await aResident();
   for (const body of [undefined, "", "{}", "  "]) {
     const init = { method: "POST", headers: { authorization: `Bearer ${token}` }, ...(body !== undefined && { body }) };
@@ -166,7 +166,7 @@ test.each([
   expect(await response.json()).toMatchObject({ data: verdict });
 });
 
-test("a name is kept, told to its owner, and told again at the next sign-in", async () => {
+test("Defect 11: a name is kept, told to its owner, and told again at the next sign-in", async () => {
   const { token } = await aResident();
   expect((await mobile("user/sendName", { name: " Анна ", patronymic: "Петровна" }, { token })).status).toBe(204);
   expect(await (await mobile("user/getName", {}, { token })).json()).toMatchObject({
