@@ -5,6 +5,7 @@ import { database, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
+import { announce } from "#platform/signals.ts";
 import { deleteChatBefore } from "./inbox/chat-queries.ts";
 import { deleteInboxBefore } from "./inbox/queries.ts";
 import { type Mail, packMail } from "./mail.ts";
@@ -14,7 +15,7 @@ import {
   deleteMessagesBefore,
   expireMessages,
   giveUpReports,
-  insertMessage,
+  insertMessages,
   operatorsWithMessages,
   requeueMessages,
   settleMessage,
@@ -29,6 +30,8 @@ const LEASE_MS = 30_000;
 const CLOCK_TOLERANCE_MS = 2_000;
 /** Seconds between attempts at most: a code lives for minutes, so a gateway that is back must be found soon. */
 const LONGEST_PAUSE = 30;
+/** The same for pushes, which may wait for days: so a queue's retries last as long as they do. */
+const LONGEST_PUSH_PAUSE = 1_800;
 /** Kannel repeats a report that we did not take, for hours if need be; after this one counts as lost. */
 const REPORT_GRACE_MS = 3_600_000;
 /** A queue that is merely slow gets this long before the cron sends the same id again. */
@@ -49,8 +52,8 @@ export type MessageJob = z.infer<typeof MessageJob>;
 
 type QueueMessage = MessageBatch<unknown>["messages"][number];
 
-interface Addressed {
-  /** Phone, digits with country code; for a mail an address. */
+export interface Addressed {
+  /** Phone, digits with country code; for a mail an address, for a push the token. */
   to: string;
   /** Why it is sent, for people who read the list: `login`, `invitation`. */
   purpose: string;
@@ -98,11 +101,16 @@ export async function acceptMail(env: Env, mail: Addressed & Mail, now = new Dat
   return accept(env, { ...mail, text: packMail(mail), channel: "email", parts: 0 }, now);
 }
 
-function checkRecipient(to: string, form: RegExp, what: string): void {
+export function checkRecipient(to: string, form: RegExp, what: string): void {
   if (!form.test(to)) throw new AppError("invalid", `The recipient is not ${what}`, { reason: "bad_recipient" });
 }
 
-type Accepted = Addressed & Pick<Message, "channel" | "parts"> & { text: string };
+export type Accepted = Addressed &
+  Pick<Message, "channel" | "parts"> & {
+    text: string;
+    /** The row's id, where a repetition must find the row that is there. */
+    id?: string | undefined;
+  };
 
 /** A message that is not taken yet: its row goes into a batch with the change that it tells of, and then it is hastened. */
 export interface Prepared {
@@ -124,11 +132,37 @@ async function accept(env: Env, accepted: Accepted, now: Date): Promise<string> 
   return id;
 }
 
-async function prepare(env: Env, { to, text, operator, account, ...accepted }: Accepted, now: Date) {
+async function prepare(env: Env, accepted: Accepted, now: Date) {
+  const row = await rowFor(env, accepted, now);
+  const job = jobOf(row.id, row.operator, settings(env).OPERATOR);
+  return {
+    id: row.id,
+    row: insertMessages(database(env), [row]),
+    hasten: () => hasten(() => env.MESSAGES.send(job)),
+  };
+}
+
+/** Takes many messages of any kind, in one trip. What has a row already is left as it is. Returns the ids of the new ones. */
+export async function acceptAll(env: Env, accepted: readonly Accepted[], now = new Date()): Promise<string[]> {
+  const { OPERATOR } = settings(env);
+  const db = database(env);
+  const ids: string[] = [];
+  for (let start = 0; start < accepted.length; start += QUEUE_BATCH) {
+    const chunk = accepted.slice(start, start + QUEUE_BATCH);
+    const rows = await Promise.all(chunk.map((message) => rowFor(env, message, now)));
+    const made = await insertMessages(db, rows);
+    const jobs = made.map(({ id, operator }) => ({ body: jobOf(id, operator, OPERATOR) }));
+    if (jobs.length > 0) await hasten(() => env.MESSAGES.sendBatch(jobs));
+    ids.push(...made.map(({ id }) => id));
+  }
+  return ids;
+}
+
+async function rowFor(env: Env, { to, text, operator, account, ...message }: Accepted, now: Date): Promise<Message> {
   const { OPERATOR, MASTER_KEY } = settings(env);
-  const id = randomId();
-  const { channel, purpose, parts, expiresAt } = accepted;
-  const row = insertMessage(database(env), operator ?? OPERATOR, {
+  const { channel, purpose, parts, expiresAt, id = randomId() } = message;
+  return {
+    operator: operator ?? OPERATOR,
     id,
     channel,
     recipient: to,
@@ -144,8 +178,24 @@ async function prepare(env: Env, { to, text, operator, account, ...accepted }: A
     smscId: null,
     createdAt: now,
     updatedAt: now,
-  });
-  return { id, row, hasten: () => hasten(() => env.MESSAGES.send(jobOf(id, operator, OPERATOR))) };
+  };
+}
+
+/**
+ * Tries at once, for what is of no use in a few seconds, and then writes the row: settled, or for the queue to go on with.
+ * `timeLimitMs` is for each call to the outside.
+ */
+export async function sendAtOnce(env: Env, message: Accepted, timeLimitMs: number, now = new Date()): Promise<Outcome> {
+  const row = { ...(await rowFor(env, message, now)), attempts: 1 };
+  const outcome = await attempt(settings(env), row, now, timeLimitMs);
+  const next = later(now, pauseAfter(outcome, row) * 1000);
+  await follow(env, row, outcome);
+  const [made] = await insertMessages(database(env), [{ ...row, ...changeAfter(outcome, row, { now, next }) }]);
+  if (made?.state === "queued") {
+    const body = jobOf(row.id, row.operator, settings(env).OPERATOR);
+    await hasten(() => env.MESSAGES.send(body, { delaySeconds: pauseAfter(outcome, row) }));
+  }
+  return outcome;
 }
 
 const jobOf = (id: string, operator: string | undefined, own: string): MessageJob =>
@@ -193,24 +243,39 @@ async function sendOnce(env: Env, { id, operator }: MessageJob, now: Date): Prom
   if (!row) return undefined;
 
   const outcome = await attempt(config, row, now);
-  if (outcome.result === "refused") console.error(outcome.alarm ? ALARM : "message refused:", id, outcome.error);
-  const pause = backoff(row.attempts, LONGEST_PAUSE);
+  await follow(env, row, outcome);
+  const pause = pauseAfter(outcome, row);
   const change = changeAfter(outcome, row, { now, next: later(now, pause * 1000) });
   await settleMessage(db, owner, row, { ...change, updatedAt: now });
   return change.state === "queued" ? pause : undefined;
 }
 
-async function attempt(config: Settings, row: Message, now: Date): Promise<Outcome> {
+async function attempt(config: Settings, row: Message, now: Date, timeLimitMs?: number): Promise<Outcome> {
   const lifeMs = row.expiresAt.getTime() - now.getTime();
   if (lifeMs <= 0) return { result: "later", error: row.error ?? "not sent in time" };
   try {
     const text = await open(config.MASTER_KEY, row.sealed!, row.id);
     const { operator, id, recipient: to } = row;
-    return await transportFor(row.channel, config).send({ operator, id, to, text, lifeMs });
+    return await transportFor(row.channel, config).send({ operator, id, to, text, lifeMs, timeLimitMs });
   } catch (error) {
     // Whatever else is thrown may quote the request, so the row gets only its name.
     return { result: "later", error: error instanceof AppError ? error.message : String((error as Error).name) };
   }
+}
+
+/** Tells people, and the parts above, what an outcome means beyond its message. */
+async function follow(env: Env, { id, operator }: Message, outcome: Outcome): Promise<void> {
+  if (outcome.gone !== undefined) await announce(env, { type: "push.unregistered", operator, token: outcome.gone });
+  if (outcome.result === "sent") return;
+  if (outcome.alarm) console.error(ALARM, id, outcome.error);
+  else if (outcome.result === "refused" && outcome.gone === undefined && !outcome.isQuiet)
+    console.error("message refused:", id, outcome.error);
+}
+
+/** Seconds until the next attempt, should there be one. */
+function pauseAfter(outcome: Outcome, { channel, attempts }: Message): number {
+  const pause = backoff(attempts, channel === "push" ? LONGEST_PUSH_PAUSE : LONGEST_PAUSE);
+  return outcome.result === "later" ? Math.max(pause, outcome.pauseSeconds ?? 0) : pause;
 }
 
 /** What an outcome makes of the row. The text is wiped as soon as no further attempt needs it. */

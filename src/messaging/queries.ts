@@ -35,8 +35,19 @@ export async function operatorsWithMessages(db: Db): Promise<string[]> {
   return rows.map((row) => row.operator);
 }
 
-export function insertMessage(db: Db, operator: string, message: Omit<Message, "operator">) {
-  return db.insert(messages).values({ operator, ...message });
+/** Adds messages, in one statement; those that are there already stay as they are. Returns the new ones. */
+export function insertMessages(db: Db, rows: readonly Message[]) {
+  const list = JSON.stringify(rows.map(stored));
+  return db
+    .insert(messages)
+    .select(
+      sql`SELECT value ->> 'operator', value ->> 'id', value ->> 'channel', value ->> 'recipient', value ->> 'accountId',
+        value ->> 'purpose', value ->> 'sealed', value ->> 'parts', value ->> 'state', value ->> 'attempts',
+        value ->> 'nextAttemptAt', value ->> 'expiresAt', value ->> 'error', value ->> 'smscId', value ->> 'createdAt',
+        value ->> 'updatedAt' FROM json_each(${list}) WHERE true`,
+    )
+    .onConflictDoNothing()
+    .returning({ operator: messages.operator, id: messages.id, state: messages.state });
 }
 
 /** Takes a message that is due at `dueBy`, or whose last owner let its time run out. Of many callers one gets the row. */
@@ -124,6 +135,12 @@ export function deleteInboundBefore(db: Db, operator: string, time: Date, limit:
     .limit(limit);
   return db.delete(inboundMessages).where(and(ours, inArray(id, some)));
 }
+
+/** A row as it is stored: times are milliseconds. */
+const stored = (row: Message) =>
+  Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value instanceof Date ? value.getTime() : value]),
+  );
 
 const keyIs = (operator: string, id: string) => and(eq(messages.operator, operator), eq(messages.id, id));
 
