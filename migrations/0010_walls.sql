@@ -46,6 +46,19 @@ CREATE TABLE guests (
 CREATE INDEX guests_phone ON guests (operator, phone, expires_at);
 CREATE INDEX guests_expiry ON guests (operator, expires_at);
 
+-- Each SMS about it of the last day, so that neither a flat nor a phone gets too many. Outlives the guest.
+CREATE TABLE guest_invitations (
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
+  operator TEXT NOT NULL,
+  uid      INTEGER NOT NULL,
+  phone    TEXT NOT NULL,
+  at       INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX guest_invitations_uid ON guest_invitations (operator, uid, at);
+CREATE INDEX guest_invitations_phone ON guest_invitations (operator, phone, at);
+CREATE INDEX guest_invitations_at ON guest_invitations (operator, at);
+
 CREATE TABLE flat_codes (
   operator   TEXT NOT NULL,
   code_hash  TEXT NOT NULL,          -- SHA-256 of what the QR code holds

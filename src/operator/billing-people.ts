@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { type Env, settings } from "#env.ts";
-import { database } from "#platform/db.ts";
+import { database, type Statement } from "#platform/db.ts";
 import { parsePhone } from "#platform/phones.ts";
 import { askFunction } from "./billing-http.ts";
-import { phonesOfContractRows } from "./people-queries.ts";
+import { deletePhone, phonesOfContractRows } from "./people-queries.ts";
 
 // Whose contract it is, and who may become one of its phones: what the operator's billing says about people.
 
@@ -22,4 +22,15 @@ export async function phonesOf(env: Env, uid: number): Promise<string[]> {
   }
   const told = (await askFunction(env, "userPhones", { uid }, Phones)) ?? [];
   return [...new Set(told.flatMap((text) => parsePhone(text, COUNTRY)?.digits ?? []))].sort();
+}
+
+/**
+ * Takes a phone from a contract, together with what a higher part adds to it. False where the billing is the operator's own: it
+ * has no function for it, so that a person of theirs has to.
+ */
+export async function withdrawPhone(env: Env, uid: number, phone: string, along: Statement[]): Promise<boolean> {
+  const { BILLING, OPERATOR } = settings(env);
+  if (BILLING !== "local") return false;
+  await database(env).batch([deletePhone(database(env), OPERATOR, uid, phone), ...along]);
+  return true;
 }

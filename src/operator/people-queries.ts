@@ -9,3 +9,9 @@ export function phonesOfContractRows(db: Db, operator: string, uid: number) {
     .where(and(eq(contractPhones.operator, operator), eq(contractPhones.uid, uid)))
     .orderBy(asc(contractPhones.phone));
 }
+
+export function deletePhone(db: Db, operator: string, uid: number, phone: string) {
+  return db
+    .delete(contractPhones)
+    .where(and(eq(contractPhones.operator, operator), eq(contractPhones.uid, uid), eq(contractPhones.phone, phone)));
+}

@@ -75,6 +75,11 @@ export const Limits = z.object({
   invitationsPerDay: count(1, 1000, 10),
   invitationsPerTarget: count(1, 100, 3),
   revealsPerDay: count(0, 1000, 100),
+
+  /** People whom a contract's owners may let in at a time. */
+  guestsPerHome: count(1, 1000, 50),
+  /** Pictures of passports that a contract may send in a day. */
+  passportsPerDay: count(1, 100, 5),
   /** What a resident may bring to the operator's desk in a day: requests, words about them, complaints about the house. */
   issuesPerDay: count(1, 1000, 20),
   issueCommentsPerDay: count(1, 1000, 50),

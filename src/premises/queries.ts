@@ -2,7 +2,6 @@ import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import type { Db } from "#platform/db.ts";
 import type { Role } from "./guests/roles.ts";
-import { type Event, events } from "./log/tables.ts";
 import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, rights } from "./tables.ts";
 
 /**
@@ -126,10 +125,6 @@ export function updateHome(db: Db, operator: string, uid: number, change: Partia
     .set(change)
     .where(and(eq(homes.operator, operator), eq(homes.uid, uid)))
     .returning();
-}
-
-export function insertEvent(db: Db, event: Event) {
-  return db.insert(events).values(event).onConflictDoNothing();
 }
 
 /** The camera tokens that this session holds, to hand the same one out again. */

@@ -3,6 +3,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { encodeTime } from "ulid";
 import { contracts } from "#operator/tables.ts";
 import type { Db, Statement } from "#platform/db.ts";
+import { flatCodes, guests } from "./guests/tables.ts";
 import { events } from "./log/tables.ts";
 import { listed } from "./registry-queries.ts";
 import { cameraRevocations, devices, doors, homes, keys, rights } from "./tables.ts";
@@ -67,7 +68,7 @@ export function panelsOfContract(db: Db, operator: string, uid: number) {
 
 /** Everything that a contract has here. */
 export function deleteAllOf(db: Db, operator: string, uid: number): Statement[] {
-  return [rights, keys, homes, events].map((table) =>
+  return [rights, keys, homes, events, guests, flatCodes].map((table) =>
     db.delete(table).where(and(eq(table.operator, operator), eq(table.uid, uid))),
   );
 }
@@ -104,6 +105,15 @@ export function revokeCamerasOfRights(db: Db, operator: string, uid: number, dev
 export function revokeCamerasOfAccounts(db: Db, operator: string, accountIds: readonly string[], at: Date) {
   const people = sql`SELECT 'a' || n AS subject FROM accounts
     WHERE operator = ${operator} AND id IN (SELECT value FROM json_each(${JSON.stringify(accountIds)}))`;
+  return revokeSubjects(db, operator, at, people);
+}
+
+/** The same for whoever signs in with one of these phones. */
+export function revokeCamerasOfPhones(db: Db, operator: string, phones: SQL, at: Date) {
+  const people = sql`SELECT 'a' || a.n AS subject FROM (${phones}) AS gone
+    CROSS JOIN account_identifiers AS i
+      ON i.operator = ${operator} AND i.type = 'phone' AND i.value = gone.phone AND i.verified_at IS NOT NULL
+    CROSS JOIN accounts AS a ON a.id = i.account_id AND a.operator = i.operator`;
   return revokeSubjects(db, operator, at, people);
 }
 

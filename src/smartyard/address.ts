@@ -6,12 +6,15 @@ import { instantOf, localText } from "#platform/time.ts";
 import { openDoor } from "#premises/doors.ts";
 import { contractsOfResident, type Door, type Home, holdingsOf, homeSettings, newDoorCode } from "#premises/homes.ts";
 import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
+import { guestAccess } from "./guest-access.ts";
 import { changeOf, IntercomSettings, IntercomView, intercomView } from "./intercom.ts";
 import { type Language, languageOf, textOf } from "./texts.ts";
 import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
 
 /** POST /api/address/…: the resident's homes, and the doors that lead to them (docs/contracts.md, "The apps"). */
 export const address = new Hono<ResidentEnv>();
+
+address.route("/", guestAccess);
 
 const DoorView = z.object({
   domophoneId: z.string(),

@@ -25,6 +25,7 @@ const TEXTS: Record<string, Text> = {
   not_connected: { ru: "услуга не подключена", en: "The service is not connected" },
   no_door: { ru: "Дверь не найдена", en: "There is no such door" },
   not_found: { ru: "Не найдено", en: "Not found", name: "Not Found" },
+  too_many_guests: { ru: "Слишком много гостей, удалите кого-нибудь", en: "Too many guests, remove somebody first" },
   conflict: { ru: "Уже существует", en: "It already exists", name: "Conflict" },
   door_silent: { ru: "Дверь не ответила, попробуйте ещё раз", en: "The door did not answer, please try again" },
   unavailable: {

@@ -21,6 +21,23 @@ export const guests = sqliteTable(
   ],
 );
 
+/** An SMS that told a guest of it; rows of the last day. */
+export const guestInvitations = sqliteTable(
+  "guest_invitations",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    operator: operator(),
+    uid: integer("uid").notNull(),
+    phone: text("phone").notNull(),
+    at: instant("at").notNull(),
+  },
+  (t) => [
+    index("guest_invitations_uid").on(t.operator, t.uid, t.at),
+    index("guest_invitations_phone").on(t.operator, t.phone, t.at),
+    index("guest_invitations_at").on(t.operator, t.at),
+  ],
+);
+
 /** A QR code that the operator gave to a flat: whoever scans it first becomes one of the contract's phones. */
 export const flatCodes = sqliteTable(
   "flat_codes",
