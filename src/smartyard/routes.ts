@@ -3,8 +3,12 @@ import { AppError } from "#platform/errors.ts";
 import { limitBody, limitPhotoBody } from "#platform/http.ts";
 import { address } from "./address.ts";
 import { cctv } from "./cctv.ts";
+import { chat, chatHome } from "./chat.ts";
 import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
 import { ext } from "./ext.ts";
+import { inbox } from "./inbox.ts";
+import { issues } from "./issues.ts";
+import { sip } from "./sip.ts";
 import { user } from "./user.ts";
 
 /** The resident's app, method by method. The paths are the published apps' own. */
@@ -16,11 +20,13 @@ smartyard.onError(onError);
 const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
 const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
 
-for (const [path, group] of Object.entries({ user, address, cctv, ext })) {
+for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, issues })) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
   smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);
 }
+
+smartyard.get("/chat/", chatHome);
 
 // Where the cameras of unpaid and unconnected services seem to play: the apps append file names.
 for (const status of [402, 404] as const) {

@@ -1,6 +1,14 @@
 import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { listInbox, markDelivered, markRead, newestUnreadOf, putIntoInbox, unreadOf } from "#messaging/inbox/inbox.ts";
+import {
+  listInbox,
+  markAllRead,
+  markDelivered,
+  markRead,
+  newestUnreadOf,
+  putIntoInbox,
+  unreadOf,
+} from "#messaging/inbox/inbox.ts";
 import { sweepMessagesOf } from "#messaging/outbox.ts";
 import { randomId } from "#platform/crypto.ts";
 import { countedEnv } from "../support/counted.ts";
@@ -53,10 +61,10 @@ test("what comes in after the reader has looked stays unread", async () => {
   const phone = aPhone();
   const seen = (await putIntoInbox(env, [phone], NEWS)).get(phone)!.id;
   await putIntoInbox(env, [phone], { ...NEWS, text: "Позже" });
-  await markRead(env, phone, { upTo: seen });
+  await markAllRead(env, phone, seen);
   expect(await unreadOf(env, phone)).toEqual({ count: 1, chat: 0 });
   expect(await newestUnreadOf(env, phone)).toMatchObject({ text: "Позже" });
-  await markRead(env, phone, {});
+  await markAllRead(env, phone);
   expect(await unreadOf(env, phone)).toEqual({ count: 0, chat: 0 });
   expect(await newestUnreadOf(env, phone)).toBeUndefined();
 });
@@ -64,13 +72,14 @@ test("what comes in after the reader has looked stays unread", async () => {
 test("a message is marked by its own reader alone, and keeps its first time", async () => {
   const [reader, other] = [aPhone(), aPhone()];
   const { id } = (await putIntoInbox(env, [reader], NEWS)).get(reader)!;
-  await markRead(env, other, { id });
-  await markDelivered(env, other, id);
+  for (const mark of [markRead, markDelivered]) {
+    await expect(mark(env, other, id)).rejects.toMatchObject({ code: "not_found" });
+  }
   expect(await listInbox(env, reader)).toMatchObject([{ readAt: null, deliveredAt: null }]);
   await markDelivered(env, reader, id, new Date(5_000));
   await markDelivered(env, reader, id, new Date(6_000));
-  await markRead(env, reader, { id }, new Date(7_000));
-  await markRead(env, reader, { id }, new Date(8_000));
+  await markRead(env, reader, id, new Date(7_000));
+  await markRead(env, reader, id, new Date(8_000));
   expect(await listInbox(env, reader)).toMatchObject([{ readAt: new Date(7_000), deliveredAt: new Date(5_000) }]);
 });
 

@@ -1,35 +1,43 @@
 import { and, asc, desc, eq, gt, inArray, isNull, lte, sql } from "drizzle-orm";
 import { compared, type Db } from "#platform/db.ts";
+import { messages } from "../tables.ts";
 import { type ChatMessage, chatMessages } from "./tables.ts";
 
 export type ChatAuthor = ChatMessage["author"];
 
-/** A line that comes again under the same key adds nothing, and returns nothing. */
-export function insertChatLine(db: Db, operator: string, line: Omit<ChatMessage, "operator" | "id" | "readAt">) {
+export type NewChatLine = Pick<ChatMessage, "phone" | "author" | "name" | "text" | "createdAt"> & { key: string };
+
+/** How much one side may write how fast. */
+export interface Pace {
+  lines: number;
+  since: Date;
+}
+
+/**
+ * A line that comes again under the same key adds nothing, and returns nothing; nor does one that is the `lines`-th and one
+ * more since that time.
+ */
+export function insertChatLine(db: Db, operator: string, line: NewChatLine, { lines, since }: Pace) {
+  const { phone, author, name, text, key, createdAt } = line;
   return db
     .insert(chatMessages)
-    .values({ operator, ...line })
+    .select(
+      sql`SELECT NULL, ${operator}, ${phone}, ${author}, ${name}, ${text}, ${key}, ${createdAt.getTime()}, NULL
+        WHERE coalesce((SELECT created_at FROM chat_messages WHERE operator = ${operator} AND phone = ${phone}
+          AND author = ${author} ORDER BY id DESC LIMIT 1 OFFSET ${lines - 1}), 0) <= ${since.getTime()}`,
+    )
     .onConflictDoNothing()
-    .returning();
+    .returning({ id: chatMessages.id });
 }
 
 /** The line that somebody wrote under this key. */
-export function chatLineByKey(db: Db, operator: string, { phone, author, key }: ChatKey) {
+export function chatLineByKey(db: Db, operator: string, { phone, author, key }: NewChatLine) {
   return db
     .select()
     .from(chatMessages)
-    .where(
-      and(
-        eq(chatMessages.operator, operator),
-        eq(chatMessages.phone, phone),
-        eq(chatMessages.author, author),
-        eq(chatMessages.key, key),
-      ),
-    )
+    .where(and(isOf(operator, phone), eq(chatMessages.author, author), eq(chatMessages.key, key)))
     .limit(1);
 }
-
-type ChatKey = { phone: string; author: ChatAuthor; key: string };
 
 /** Lines after this one, oldest first. */
 export function chatAfter(db: Db, operator: string, phone: string, after: number, limit: number) {
@@ -46,7 +54,7 @@ export function chatLatest(db: Db, operator: string, phone: string, limit: numbe
   return db.select().from(chatMessages).where(isOf(operator, phone)).orderBy(desc(chatMessages.id)).limit(limit);
 }
 
-/** What residents wrote after this line, whoever they are. */
+/** What was written after this line, by and to whomever. */
 export function chatOfAll(db: Db, operator: string, after: number, limit: number) {
   return db
     .select()
@@ -77,6 +85,23 @@ export function operatorLinesSince(db: Db, operator: string, phone: string, sinc
     .select({ id: chatMessages.id })
     .from(chatMessages)
     .where(and(isOf(operator, phone), eq(chatMessages.author, "operator"), gt(chatMessages.createdAt, since)))
+    .orderBy(desc(chatMessages.id))
+    .limit(1);
+}
+
+/** Whether a message of this purpose has been taken for this recipient since. */
+export function messagesSince(db: Db, operator: string, recipient: string, purpose: string, since: Date) {
+  return db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.operator, operator),
+        eq(messages.recipient, recipient),
+        gt(messages.createdAt, since),
+        eq(messages.purpose, purpose),
+      ),
+    )
     .limit(1);
 }
 

@@ -1,14 +1,14 @@
 import { type Env, settings } from "#env.ts";
 import { randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
+import { AppError } from "#platform/errors.ts";
 import { countUnreadChat } from "./chat-queries.ts";
 import {
   countUnread,
   inboxBatch,
   inboxOf,
   insertInboxMessages,
-  markDeliveredOne,
-  markReadOne,
+  markOne,
   markReadUpTo,
   newestUnread,
 } from "./queries.ts";
@@ -73,20 +73,26 @@ export function newestUnreadOf(env: Env, phone: string): Promise<InboxMessage | 
   return newestUnread(database(env), settings(env).OPERATOR, phone).get();
 }
 
-/** Marks one message as read; `upTo` with all that came before it, and without a choice all there are. */
-export async function markRead(
+/** Marks as read all that this phone has; with `upTo`, what came later stays unread. */
+export async function markAllRead(
   env: Env,
   phone: string,
-  { id, upTo = Number.MAX_SAFE_INTEGER }: { id?: number | undefined; upTo?: number | undefined },
+  upTo = Number.MAX_SAFE_INTEGER,
   now = new Date(),
 ): Promise<void> {
-  const [db, { OPERATOR }] = [database(env), settings(env)];
-  await (id === undefined ? markReadUpTo(db, OPERATOR, phone, upTo, now) : markReadOne(db, OPERATOR, phone, id, now));
+  await markReadUpTo(database(env), settings(env).OPERATOR, phone, upTo, now);
 }
 
-/** Notes that the app got the push of this message. */
-export async function markDelivered(env: Env, phone: string, id: number, now = new Date()): Promise<void> {
-  await markDeliveredOne(database(env), settings(env).OPERATOR, phone, id, now);
+/** Marks one message as read. One that is not this phone's is `not_found`. */
+export const markRead = (env: Env, phone: string, id: number, now = new Date()) => mark(env, phone, id, "readAt", now);
+
+/** Notes that the app has got the push of this message. One that is not this phone's is `not_found`. */
+export const markDelivered = (env: Env, phone: string, id: number, now = new Date()) =>
+  mark(env, phone, id, "deliveredAt", now);
+
+async function mark(env: Env, phone: string, id: number, what: "readAt" | "deliveredAt", now: Date): Promise<void> {
+  const [row] = await markOne(database(env), settings(env).OPERATOR, phone, id, what, now);
+  if (!row) throw new AppError("not_found", "You have no such message");
 }
 
 /** How many messages, and how many lines of the operator's in the chat, the phone has not read: one trip. */

@@ -64,18 +64,15 @@ export function markReadUpTo(db: Db, operator: string, phone: string, id: number
     .where(and(unreadBy(operator, phone), lte(inboxMessages.id, id)));
 }
 
-export function markReadOne(db: Db, operator: string, phone: string, id: number, at: Date) {
+/** Marks it, unless it is marked already. Returns a row when there is such a message of this phone's. */
+export function markOne(db: Db, operator: string, phone: string, id: number, mark: "readAt" | "deliveredAt", at: Date) {
   return db
     .update(inboxMessages)
-    .set({ readAt: at })
-    .where(and(isTheirs(operator, phone, id), isNull(inboxMessages.readAt)));
-}
-
-export function markDeliveredOne(db: Db, operator: string, phone: string, id: number, at: Date) {
-  return db
-    .update(inboxMessages)
-    .set({ deliveredAt: at })
-    .where(and(isTheirs(operator, phone, id), isNull(inboxMessages.deliveredAt)));
+    .set({ [mark]: sql`coalesce(${inboxMessages[mark]}, ${at.getTime()})` })
+    .where(
+      and(eq(compared(inboxMessages.operator), operator), eq(inboxMessages.phone, phone), eq(inboxMessages.id, id)),
+    )
+    .returning({ id: inboxMessages.id });
 }
 
 export function deleteInboxBefore(db: Db, operator: string, time: Date, limit: number) {
@@ -92,6 +89,3 @@ export function deleteInboxBefore(db: Db, operator: string, time: Date, limit: n
 
 const unreadBy = (operator: string, phone: string) =>
   and(eq(inboxMessages.operator, operator), eq(inboxMessages.phone, phone), isNull(inboxMessages.readAt));
-
-const isTheirs = (operator: string, phone: string, id: number) =>
-  and(eq(compared(inboxMessages.operator), operator), eq(inboxMessages.phone, phone), eq(inboxMessages.id, id));
