@@ -129,11 +129,14 @@ CREATE TABLE fragments (
   from_s          INTEGER NOT NULL,        -- Unix seconds
   to_s            INTEGER NOT NULL,
   title           TEXT NOT NULL,
+  url             TEXT NOT NULL,           -- where the camera plays
+  server_type     TEXT NOT NULL,
   state           TEXT NOT NULL CHECK (state IN ('queued', 'loading', 'ready', 'failed')),
   attempts        INTEGER NOT NULL DEFAULT 0,
   next_attempt_at INTEGER NOT NULL,
   upload_id       TEXT,                    -- R2's multipart upload under way
-  parts           TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(parts)),  -- those that R2 has: [{"etag","size"}]
+  parts           TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(parts)),  -- those that R2 has: [{"etag","size","md5"}]
+  source_etag     TEXT,                    -- the media server's: only of the same file a download is gone on with
   size            INTEGER,
   error           TEXT,
   created_at      INTEGER NOT NULL,        -- ms since 1970
@@ -151,11 +154,14 @@ CREATE TABLE fragment_readers (
   account_id  TEXT NOT NULL,
   phone       TEXT NOT NULL,
   uid         INTEGER NOT NULL,
+  asked_at    INTEGER NOT NULL,
   told_at     INTEGER,                     -- when the app was told that it is ready
   PRIMARY KEY (operator, fragment_id, account_id)
 ) STRICT;
 
 CREATE INDEX fragment_readers_fragment ON fragment_readers (fragment_id);
+CREATE INDEX fragment_readers_account ON fragment_readers (operator, account_id, asked_at);
+CREATE INDEX fragment_readers_untold ON fragment_readers (operator, fragment_id) WHERE told_at IS NULL;
 
 -- Keys on their way to panels, each until the panel has taken it.
 CREATE TABLE panel_jobs (

@@ -84,5 +84,8 @@ export const Limits = z.object({
   issuesPerDay: count(1, 1000, 20),
   issueCommentsPerDay: count(1, 1000, 50),
   appealsPerDay: count(1, 1000, 20),
+
+  /** Fragments of archive that a resident may have made in a day. */
+  fragmentsPerDay: count(1, 10_000, 50),
 });
 export type Limits = z.output<typeof Limits>;

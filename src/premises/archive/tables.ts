@@ -1,5 +1,14 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { instant, operator } from "#platform/db.ts";
+import { SERVER_TYPES } from "../tables.ts";
+
+/** A part of a file that R2 has, with the MD5 of its bytes in hex. */
+export interface Part {
+  etag: string;
+  size: number;
+  md5: string;
+}
 
 /** A stretch of a camera's archive as a file in R2. Two who ask for the same stretch share it. */
 export const fragments = sqliteTable(
@@ -11,11 +20,14 @@ export const fragments = sqliteTable(
     from: integer("from_s").notNull(),
     to: integer("to_s").notNull(),
     title: text("title").notNull(),
+    url: text("url").notNull(),
+    serverType: text("server_type", { enum: SERVER_TYPES }).notNull(),
     state: text("state", { enum: ["queued", "loading", "ready", "failed"] }).notNull(),
     attempts: integer("attempts").notNull().default(0),
     nextAttemptAt: instant("next_attempt_at").notNull(),
     uploadId: text("upload_id"),
-    parts: text("parts", { mode: "json" }).notNull().default([]).$type<{ etag: string; size: number }[]>(),
+    parts: text("parts", { mode: "json" }).notNull().default([]).$type<Part[]>(),
+    sourceEtag: text("source_etag"),
     size: integer("size"),
     error: text("error"),
     createdAt: instant("created_at").notNull(),
@@ -40,11 +52,14 @@ export const fragmentReaders = sqliteTable(
     accountId: text("account_id").notNull(),
     phone: text("phone").notNull(),
     uid: integer("uid").notNull(),
+    askedAt: instant("asked_at").notNull(),
     toldAt: instant("told_at"),
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.fragmentId, t.accountId] }),
     index("fragment_readers_fragment").on(t.fragmentId),
+    index("fragment_readers_account").on(t.operator, t.accountId, t.askedAt),
+    index("fragment_readers_untold").on(t.operator, t.fragmentId).where(sql`told_at IS NULL`),
   ],
 );
 
