@@ -19,10 +19,14 @@ export const Signal = z.discriminatedUnion("type", [
 ]);
 export type Signal = z.infer<typeof Signal>;
 
-/** Announces, and does not fail the caller: its change is already in D1. */
-export async function announce({ SIGNALS }: { SIGNALS: Queue<Signal> }, signal: Signal): Promise<void> {
+/** Announces, and does not fail the caller: its change is already in D1. `delaySeconds` lets some time pass before it is heard. */
+export async function announce(
+  { SIGNALS }: { SIGNALS: Queue<Signal> },
+  signal: Signal,
+  options: QueueSendOptions = {},
+): Promise<void> {
   try {
-    await SIGNALS.send(signal);
+    await SIGNALS.send(signal, options);
   } catch (error) {
     logError(`signal ${signal.type} not sent, the cron will find it`, error);
   }

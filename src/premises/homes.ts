@@ -61,6 +61,8 @@ export interface Home extends HeldContract {
   doors: Door[];
   /** The caller may read its event log: it is on, and not hidden from their role. */
   hasLog: boolean;
+  /** How its intercom is set; undefined until somebody has looked at the settings. */
+  settings: HomeSettings | undefined;
   /** Its cameras may know faces: nobody of the flat has switched that off. */
   knowsFaces: boolean;
 }
@@ -134,6 +136,7 @@ function homeOf(contract: HeldContract, { devices, doors, settingsOf }: Read): H
   return {
     ...contract,
     hasLog: mayReadLog(contract.role, settingsOf.get(contract.uid)),
+    settings: settingsOf.get(contract.uid),
     knowsFaces: !settingsOf.get(contract.uid)?.frsOff,
     cameras: own
       .filter((device) => (device.type === 1 || device.type === 2) && device.url)
