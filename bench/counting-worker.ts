@@ -21,6 +21,10 @@ interface Counted {
   answered: boolean;
 }
 
+/** What D1 was asked for the latest request, for whoever wants to see how it finds the rows. */
+let statements: string[] = [];
+const STATEMENTS = "/bench/statements";
+
 const none = (): Trips => ({ d1: 0, kvReads: 0, kvWrites: 0, objects: 0, queues: 0, outbound: 0 });
 const request = new AsyncLocalStorage<Counted>();
 
@@ -33,6 +37,8 @@ function count(trip: keyof Trips): void {
 export default {
   ...product,
   async fetch(incoming: Parameters<typeof product.fetch>[0], env: Env, context: ExecutionContext): Promise<Response> {
+    if (new URL(incoming.url).pathname === STATEMENTS) return Response.json([...new Set(statements)]);
+    statements = [];
     const counted: Counted = { before: none(), after: none(), answered: false };
     const behind: Promise<unknown>[] = [];
     const waitUntil = (work: Promise<unknown>) => {
@@ -67,6 +73,9 @@ function countingEnv(env: Env): Env {
       TOKENS: onCall(env.TOKENS, (name) => count(name === "put" || name === "delete" ? "kvWrites" : "kvReads")),
       MESSAGES: onCall(env.MESSAGES, () => count("queues")),
       SIGNALS: onCall(env.SIGNALS, () => count("queues")),
+      ARCHIVE: onCall(env.ARCHIVE, () => count("queues")),
+      PANELS: onCall(env.PANELS, () => count("queues")),
+      OPERATOR_CALLS: onCall(env.OPERATOR_CALLS, () => count("queues")),
       ONE_TIME_CODES: countingObjects(env.ONE_TIME_CODES),
       SEND_BUDGETS: countingObjects(env.SEND_BUDGETS),
       DOOR_OPENERS: countingObjects(env.DOOR_OPENERS),
@@ -106,7 +115,10 @@ const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
 
 function countingDatabase(db: D1Database): D1Database {
   return {
-    prepare: (sql: string) => countingStatement(db.prepare(sql)),
+    prepare(sql: string) {
+      statements.push(sql);
+      return countingStatement(db.prepare(sql));
+    },
     batch(statements: D1PreparedStatement[]) {
       count("d1");
       return db.batch(statements.map((statement) => inner.get(statement)!));

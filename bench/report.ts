@@ -1,9 +1,15 @@
 import { CONNECTIONS, type Figures } from "./measure.ts";
+import type { Plan } from "./plans.ts";
 import type { Row } from "./round-trips.ts";
 import type { StartUp } from "./start-up.ts";
 
 /** Everything that was measured, as Markdown. */
-export function report(figures: Figures[], { size, gzipped, milliseconds, empty }: StartUp, rows: Row[]): string {
+export function report(
+  figures: Figures[],
+  { size, gzipped, milliseconds, empty }: StartUp,
+  rows: Row[],
+  plans: Plan[],
+): string {
   return [
     "## Throughput, as a share of the empty Hono route in the same round",
     table(
@@ -39,8 +45,19 @@ export function report(figures: Figures[], { size, gzipped, milliseconds, empty 
         ),
       ]),
     ),
+    planTable(plans),
   ].join("\n\n");
 }
+
+/** What each read asks the database, and how it is found. */
+export const planTable = (plans: Plan[]): string =>
+  [
+    "## Reads in an estate of 20 contracts, 200 doors, 200 cameras and 1,000,000 events",
+    table(
+      ["", "D1", "KV read", "how the database finds the rows"],
+      plans.map(({ call, before, steps }) => [call, String(before.d1), String(before.kvReads), steps.join("; ")]),
+    ),
+  ].join("\n\n");
 
 const kib = (bytes: number) => (bytes / 1024).toFixed(0);
 

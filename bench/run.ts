@@ -1,10 +1,12 @@
-// `npm run bench`: how fast the worker is beside an empty one, and how often each call leaves the isolate.
+// `npm run bench`: how fast the worker is beside an empty one, how often each call leaves the isolate, and how the database
+// finds what it is asked for. `npm run bench -- plans` does the last alone.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKannel } from "./kannel.ts";
 import { measure } from "./measure.ts";
-import { report } from "./report.ts";
+import { explainReads } from "./plans.ts";
+import { planTable, report } from "./report.ts";
 import { countRoundTrips } from "./round-trips.ts";
 import { type Bundle, bundle, type Server, start } from "./server.ts";
 import { startUp } from "./start-up.ts";
@@ -24,13 +26,21 @@ async function withServer<T>(product: Bundle, use: (server: Server) => Promise<T
   }
 }
 
-try {
+async function explain() {
+  const counting = bundle(folder, "counting-worker.ts");
+  return withServer(counting, (server) => explainReads(server, kannel));
+}
+
+async function everything(): Promise<string> {
   const product = bundle(folder);
   const figures = await withServer(product, async (server) => measure(server, await targets(server, kannel)));
-  const rows = await withServer(bundle(folder, "counting-worker.ts"), ({ yardgate }) =>
-    countRoundTrips(yardgate, kannel),
-  );
-  console.log(report(figures, startUp(product, folder), rows));
+  const counting = bundle(folder, "counting-worker.ts");
+  const rows = await withServer(counting, ({ yardgate }) => countRoundTrips(yardgate, kannel));
+  return report(figures, startUp(product, folder), rows, await explain());
+}
+
+try {
+  console.log(process.argv.includes("plans") ? planTable(await explain()) : await everything());
 } finally {
   kannel.stop();
   rmSync(folder, { recursive: true });

@@ -13,6 +13,8 @@ import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wran
 export interface Server {
   yardgate: URL;
   empty: URL;
+  /** Yardgate's database. */
+  db: D1Database;
   /** CPU seconds that workerd has used so far. */
   cpuSeconds(): number;
   /** Waits until it has nothing more to do: what follows an answer must not be charged to the next target. */
@@ -60,11 +62,13 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
   // wrangler and Miniflare describe the same options with types that are not the same.
   const miniflare = new Miniflare(convertV4MiniflareOptions({ workers } as unknown as V4MiniflareOptions));
   await miniflare.ready;
-  await migrate(await miniflare.getD1Database("DB", "yardgate"));
+  const db = await miniflare.getD1Database("DB", "yardgate");
+  await migrate(db);
   const pid = workerd();
   return {
     yardgate: await miniflare.unsafeGetDirectURL("yardgate"),
     empty: await miniflare.unsafeGetDirectURL("empty"),
+    db,
     cpuSeconds: () => cpuSeconds(pid),
     idle: () => idle(pid),
     stop: () => miniflare.dispose(),

@@ -16,7 +16,7 @@ export const variables = (kannel: Kannel): Record<string, string> => ({
 });
 
 const secret = () => randomBytes(32).toString("base64");
-const TOKEN = secret();
+export const TOKEN = secret();
 
 /** Numbers that nobody else has, one after the other. */
 let last = 79_160_000_000;
@@ -80,7 +80,7 @@ export async function aHouse(
   return { door: { domophoneId: Number(domophoneId), doorId: Number(doorId) }, residents: signedIn };
 }
 
-async function signIn(url: URL, kannel: Kannel, phone: string): Promise<Resident> {
+export async function signIn(url: URL, kannel: Kannel, phone: string): Promise<Resident> {
   await app(url, "user/requestCode", { userPhone: phone });
   const smsCode = await kannel.code(phone);
   const { data } = await app<{ accessToken: string }>(url, "user/confirmCode", { userPhone: phone, smsCode });
@@ -95,7 +95,7 @@ export async function camerasOf(url: URL, resident: Resident): Promise<Camera[]>
 const app = <T>(url: URL, method: string, fields: object, { authorization = "" } = {}): Promise<Envelope<T>> =>
   post(url, `/api/${method}`, fields, authorization);
 
-async function post<T>(url: URL, path: string, fields: object, authorization: string): Promise<T> {
+export async function post<T>(url: URL, path: string, fields: object, authorization: string): Promise<T> {
   const headers = { "Content-Type": "application/json", ...(authorization && { Authorization: authorization }) };
   const answer = await fetch(new URL(path, url), { method: "POST", headers, body: JSON.stringify(fields) });
   const text = await answer.text();

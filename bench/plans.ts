@@ -1,0 +1,99 @@
+import { anEstate, type Estate } from "./estate.ts";
+import type { Kannel } from "./kannel.ts";
+import type { Row } from "./round-trips.ts";
+import type { Server } from "./server.ts";
+import { TOKEN } from "./world.ts";
+
+/** A call, what it cost, and how the database finds what it asks for. */
+export interface Plan extends Row {
+  steps: string[];
+}
+
+/** Reading may wait for the database this often, one after the other. */
+const MOST_TRIPS = 2;
+
+/**
+ * Every read of the apps and of the PBX in an estate of two hundred doors and a million events. Throws when one of them waits for
+ * the database more than twice, or reads a table from one end to the other.
+ */
+export async function explainReads({ yardgate: url, db }: Server, kannel: Kannel): Promise<Plan[]> {
+  const estate = await anEstate(url, kannel, db);
+  const tables = await db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all<{ name: string }>();
+  const names = new Set(tables.results.map(({ name }) => name));
+  const plans: Plan[] = [];
+  for (const [path, body] of reads(estate)) {
+    await ask(url, estate, path, body); // the session is in KV from the first one on
+    const counted = await ask(url, estate, path, body);
+    const statements = (await (await fetch(new URL("/bench/statements", url))).json()) as string[];
+    const steps = (await Promise.all(statements.map((sql) => planOf(db, sql)))).flat();
+    const scans = steps.filter((step) => names.has(/^SCAN (\w+)/.exec(step)?.[1] ?? ""));
+    if (scans.length > 0) throw new Error(`${path} reads whole tables: ${scans.join("; ")}`);
+    if (counted.before.d1 > MOST_TRIPS) throw new Error(`${path} waits for the database ${counted.before.d1} times`);
+    plans.push({ call: path, ...counted, steps: [...new Set(steps)] });
+  }
+  return plans;
+}
+
+async function planOf(db: D1Database, sql: string): Promise<string[]> {
+  const values = Array.from({ length: sql.split("?").length - 1 }, () => null);
+  const plan = await db
+    .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    .bind(...values)
+    .all<{ detail: string }>();
+  return plan.results.map(({ detail }) => detail);
+}
+
+async function ask(url: URL, { resident }: Estate, path: string, body: unknown): Promise<Omit<Row, "call">> {
+  const authorization = path.startsWith("/asterisk") ? `Bearer ${TOKEN}` : resident.authorization;
+  const headers = { "Content-Type": "application/json", Authorization: authorization };
+  const answer = await fetch(new URL(path, url), { method: "POST", headers, body: JSON.stringify(body) });
+  const text = await answer.text();
+  if (answer.status >= 300) throw new Error(`${path} answered ${answer.status}: ${text}`);
+  return JSON.parse(answer.headers.get("X-Round-Trips")!) as Omit<Row, "call">;
+}
+
+function reads({ uids: [uid], camera, door, domophone }: Estate): [string, unknown][] {
+  const today = new Date().toISOString().slice(0, 10);
+  const app = (method: string, body: unknown = {}): [string, unknown] => [`/api/${method}`, body];
+  const flat = { flatId: uid };
+  return [
+    app("address/getAddressList"),
+    app("address/getSettingsList"),
+    app("address/intercom", flat),
+    app("address/plog", { ...flat, day: today }),
+    app("address/plogDays", flat),
+    app("address/plogDays", { ...flat, events: "3,4" }),
+    app("address/offices"),
+    app("cctv/all"),
+    app("cctv/all", { houseId: uid }),
+    app("cctv/allTree"),
+    app("cctv/camMap"),
+    app("cctv/door", { houseId: uid, doorId: door }),
+    app("cctv/overview"),
+    app("cctv/plog", { houseId: uid, camId: camera, day: today }),
+    app("cctv/plogDays", { houseId: uid, camId: camera }),
+    app("cctv/youtube"),
+    app("user/getName"),
+    app("user/notification"),
+    app("user/getBillingList"),
+    app("user/getPaymentsList"),
+    app("pay/getDetail", { clientId: `e${uid}`, year: today.slice(0, 4) }),
+    app("inbox/inbox"),
+    app("inbox/unreaded"),
+    app("issues/listConnect"),
+    app("issues/listConnectV2"),
+    app("geo/getAllLocations"),
+    app("hcs/appealsCategory"),
+    app("hcs/appealsList", { houseId: uid }),
+    app("hcs/listPay", { houseId: uid }),
+    app("sh/getNode", { houseId: uid }),
+    app("sh/getRooms", { houseId: uid }),
+    app("sh/getItems", { houseId: uid }),
+    app("ext/options"),
+    app("ext/list"),
+    ["/asterisk/extensions/uidFromflatNumber", { domophoneId: domophone, flatNumber: "17" }],
+    ["/asterisk/extensions/precall", { domophoneId: domophone, uid }],
+    ["/asterisk/extensions/domophone", domophone],
+    ["/asterisk/extensions/subscribers", uid],
+  ];
+}
