@@ -68,3 +68,5 @@ CREATE INDEX chat_messages_phone ON chat_messages (operator, phone, id);
 CREATE INDEX chat_messages_unread ON chat_messages (operator, phone, author) WHERE read_at IS NULL;
 CREATE UNIQUE INDEX chat_messages_key ON chat_messages (operator, phone, author, key) WHERE key IS NOT NULL;
 CREATE INDEX chat_messages_created ON chat_messages (operator, created_at);
+
+CREATE INDEX app_installs_voip ON app_installs (operator, voip_token) WHERE voip_token IS NOT NULL;

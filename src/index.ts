@@ -3,7 +3,7 @@ import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { playAtOnce } from "./flussonic/play.ts";
 import { shieldChores } from "./identity/chores.ts";
-import { forgetEndedInstalls } from "./identity/installs/installs.ts";
+import { forgetDeadTokens, forgetEndedInstalls } from "./identity/installs/installs.ts";
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { deliverCalls, sweepCalls } from "./operator/calls/outbox.ts";
@@ -30,6 +30,7 @@ export default {
       case "operator-calls":
         return deliverCalls(batch, env);
       case "signals":
+        await forgetDeadTokens(env, batch);
         await hearSignals(batch, env);
         return forgetEndedInstalls(env);
       case "messages-dead":

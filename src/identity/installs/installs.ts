@@ -1,5 +1,6 @@
 import { type Env, type Settings, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
+import { Signal } from "#platform/signals.ts";
 import { deleteAccount } from "../accounts/accounts.ts";
 import { endSession } from "../sessions/sessions.ts";
 import {
@@ -8,6 +9,7 @@ import {
   deleteInstallsOf,
   deleteResident,
   dropPushToken,
+  forgetToken,
   type InstallChange,
   installBy,
   residentBy,
@@ -122,6 +124,16 @@ const ENDED_LATELY_MS = 3_600_000;
 /** A session may end without its app: elsewhere, by a ban, by age. Its push token goes with it, at the signal and each minute. */
 export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<void> {
   await deleteEndedInstalls(database(env), settings(env).OPERATOR, new Date(now.getTime() - ENDED_LATELY_MS));
+}
+
+/** Forgets each push token that, as the signals in this batch say, no install is behind any more. A repetition changes nothing. */
+export async function forgetDeadTokens(env: Env, batch: MessageBatch<unknown>): Promise<void> {
+  const db = database(env);
+  const signals = batch.messages.map(({ body }) => Signal.safeParse(body).data);
+  const [first, ...others] = signals.flatMap((signal) =>
+    signal?.type === "push.unregistered" ? forgetToken(db, signal.operator, signal.token) : [],
+  );
+  if (first) await db.batch([first, ...others]);
 }
 
 /** The resident, as the audit names them. */

@@ -1,5 +1,6 @@
-import { and, eq, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { and, eq, gt, isNotNull, isNull, sql } from "drizzle-orm";
+import { compared, type Db } from "#platform/db.ts";
+import { accountIdentifiers } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
 
@@ -44,6 +45,59 @@ export function upsertInstall(db: Db, operator: string, sessionId: string, accou
     .insert(appInstalls)
     .values({ operator, sessionId, accountId, ...change })
     .onConflictDoUpdate({ target: [appInstalls.operator, appInstalls.sessionId], set: change });
+}
+
+/** The installs with a push token of living sessions, of whoever has proven one of the phones, and what these people chose. */
+export async function installsOfPhones(db: Db, operator: string, phones: readonly string[], now: Date) {
+  const rows = await db
+    .select({
+      phone: accountIdentifiers.value,
+      account: appInstalls.accountId,
+      session: appInstalls.sessionId,
+      platform: appInstalls.platform,
+      token: appInstalls.pushToken,
+      service: appInstalls.pushService,
+      voipToken: appInstalls.voipToken,
+      production: appInstalls.production,
+      notify: residents.notify,
+      money: residents.money,
+    })
+    .from(accountIdentifiers)
+    .innerJoin(
+      appInstalls,
+      and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountIdentifiers.accountId)),
+    )
+    .innerJoin(sessions, and(eq(sessions.operator, operator), eq(sessions.id, appInstalls.sessionId)))
+    .leftJoin(residents, and(eq(residents.operator, operator), eq(residents.accountId, appInstalls.accountId)))
+    .where(
+      and(
+        eq(accountIdentifiers.operator, operator),
+        eq(accountIdentifiers.type, "phone"),
+        sql`${accountIdentifiers.value} IN (SELECT value FROM json_each(${JSON.stringify(phones)}))`,
+        isNotNull(accountIdentifiers.verifiedAt),
+        isNotNull(compared(appInstalls.pushToken)),
+        isNull(compared(sessions.endedAt)),
+        gt(compared(sessions.expiresAt), now.getTime()),
+      ),
+    );
+  return rows.flatMap(({ platform, token, notify, money, ...row }) =>
+    platform && token ? [{ ...row, platform, token, notify: notify ?? true, money: money ?? true }] : [],
+  );
+}
+
+/** Nobody is behind this token any more, be it one for pushes or for calls. */
+export function forgetToken(db: Db, operator: string, token: string) {
+  const ours = eq(appInstalls.operator, operator);
+  return [
+    db
+      .update(appInstalls)
+      .set({ pushToken: null })
+      .where(and(ours, eq(appInstalls.pushToken, token))),
+    db
+      .update(appInstalls)
+      .set({ voipToken: null })
+      .where(and(ours, eq(appInstalls.voipToken, token))),
+  ] as const;
 }
 
 /** A push token belongs to one install: whoever had it before is not that phone any more. */

@@ -36,6 +36,7 @@ export const appInstalls = sqliteTable(
     primaryKey({ columns: [t.operator, t.sessionId] }),
     index("app_installs_account").on(t.operator, t.accountId),
     index("app_installs_push").on(t.operator, t.pushToken).where(sql`push_token IS NOT NULL`),
+    index("app_installs_voip").on(t.operator, t.voipToken).where(sql`voip_token IS NOT NULL`),
   ],
 );
 
