@@ -44,5 +44,8 @@ export const flag = (name: string) => integer(name, { mode: "boolean" });
 /** True for the error that SQLite throws when a row with such a unique key is already there. */
 export const isDuplicate = (error: unknown): boolean => /UNIQUE constraint failed/.test(describe(error));
 
+/** True for the error that SQLite throws for null where a value must be: how one statement of a batch refuses them all. */
+export const isNullRefused = (error: unknown): boolean => /NOT NULL constraint failed/.test(describe(error));
+
 const describe = (error: unknown): string =>
   error instanceof Error ? `${error.message} ${error.cause === undefined ? "" : describe(error.cause)}` : String(error);
