@@ -12,6 +12,7 @@ CREATE TABLE invoices (
   provider     TEXT CHECK (provider IN ('sber', 'yookassa')),
   order_id     TEXT,                   -- the bank's number of the payment
   form_url     TEXT,
+  billing_number TEXT,                 -- what an old billing calls it: then this is the orderNumber
   error        TEXT,
   created_at   INTEGER NOT NULL,       -- ms since 1970, as are all *_at
   registered_at INTEGER,
@@ -22,3 +23,4 @@ CREATE TABLE invoices (
 CREATE INDEX invoices_account ON invoices (operator, account_id, created_at);
 CREATE INDEX invoices_state ON invoices (operator, state, checked_at);
 CREATE UNIQUE INDEX invoices_order ON invoices (operator, provider, order_id) WHERE order_id IS NOT NULL;
+CREATE UNIQUE INDEX invoices_billing_number ON invoices (operator, billing_number) WHERE billing_number IS NOT NULL;

@@ -215,6 +215,7 @@ export const Settings = z
 
     SBER_USER: optional,
     SBER_PASS: optional,
+    SBER_MERCHANT: optional,
     SBER_URL: baseUrl.default("https://securepayments.sberbank.ru"),
     SBER_PUBLIC_KEY: optional,
     YOOKASSA_SHOP: optional,

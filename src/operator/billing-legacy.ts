@@ -78,4 +78,4 @@ const cameraView = ({ id, name, lat, lon, url }: z.output<typeof Camera>): Bille
 const stateOf = (data: 402 | 404): ServiceState => (data === 402 ? 1 : 0);
 
 /** 79161230001 as 89161230001: how Russian numbers were typed into the apps that old connectors know. */
-const nationalNumber = (phone: string): number => Number(phone.replace(/^7(?=\d{10}$)/, "8"));
+export const nationalNumber = (phone: string): number => Number(phone.replace(/^7(?=\d{10}$)/, "8"));

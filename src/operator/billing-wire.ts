@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { AppError } from "#platform/errors.ts";
-import { call } from "#platform/outbound.ts";
+import { answerText, call } from "#platform/outbound.ts";
 
 /** Where the operator's billing answers. */
 export interface BillingAddress {
@@ -12,9 +12,15 @@ export interface BillingAddress {
 
 const CACHE_MS = 10_000;
 const CACHE_ENTRIES = 1_000;
+/** Room for a year's statement, and for every contract of a whole house. */
+const ANSWER_BYTES = 2 * 1024 * 1024;
 
-// Of this isolate only. Values and no promises: a request may not wait for the I/O of another one.
-const cache = new Map<string, { value: unknown; until: number }>();
+/** Longer ones are asked for again: a thousand of them would not fit into an isolate. */
+const CACHED_LENGTH = 50_000;
+
+// Of this isolate only. Texts and no promises: a request may not wait for the I/O of another one. As they came, because
+// one question may be asked by readers who look for different things.
+const cache = new Map<string, { text: string; until: number }>();
 
 /**
  * One question to the billing: JSON in, JSON out, checked. Answers are remembered for ten seconds, refusals
@@ -30,12 +36,13 @@ export async function askBilling<S extends z.ZodType>(
   const body = JSON.stringify(question);
   const key = `${url}/${path} ${body}`;
   const hit = fresh ? undefined : cache.get(key);
-  if (hit && hit.until > now) return hit.value as z.output<S>;
+  const known = hit && hit.until > now ? Answer.safeParse(JSON.parse(hit.text)) : undefined;
+  if (known?.success) return known.data;
 
-  const value = await answerOf(`${url}/${path}`, token, body, Answer);
+  const { text, value } = await answerOf(`${url}/${path}`, token, body, Answer);
   cache.delete(key);
   if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value!);
-  cache.set(key, { value, until: now + CACHE_MS });
+  if (text.length <= CACHED_LENGTH) cache.set(key, { text, until: now + CACHE_MS });
   return value;
 }
 
@@ -47,7 +54,8 @@ async function answerOf<S extends z.ZodType>(url: string, token: string | undefi
       await response.body?.cancel();
       throw new Error(`The billing answered ${response.status}`);
     }
-    return Answer.parse(await response.json());
+    const text = await answerText(response, ANSWER_BYTES);
+    return { text, value: Answer.parse(JSON.parse(text)) };
   } catch (cause) {
     throw new AppError("unavailable", "The billing does not answer", { reason: "billing_down", cause });
   }
