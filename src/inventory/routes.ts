@@ -6,6 +6,7 @@ import { devices } from "./devices.ts";
 import { doors } from "./doors.ts";
 import { onError } from "./envelope.ts";
 import { keys } from "./keys.ts";
+import { messages } from "./messages.ts";
 import { entries } from "./money.ts";
 import { people } from "./people.ts";
 import { rights } from "./rights.ts";
@@ -19,7 +20,7 @@ inventory.onError(onError);
 inventory.use(limitBody);
 mount(auth);
 inventory.use(requireToken);
-for (const group of [devices, doors, keys, rights, clients, entries, people, streamTokens]) mount(group);
+for (const group of [devices, doors, keys, rights, clients, entries, people, messages, streamTokens]) mount(group);
 
 // The slash at the end is part of the contract's paths. Who forgets it is understood.
 function mount(calls: Hono<AppEnv>): void {

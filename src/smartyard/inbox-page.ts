@@ -1,8 +1,8 @@
 import { html, raw } from "hono/html";
 import type { Settings } from "#env.ts";
+import { safeLink } from "#messaging/inbox/links.ts";
 import type { InboxMessage } from "#messaging/inbox/tables.ts";
 import { localText } from "#platform/time.ts";
-import { safeLink } from "./page-links.ts";
 import type { Language } from "./texts.ts";
 
 // A whole page, which the phones' apps show in a web view and the web app puts into a page of its own: so it has no

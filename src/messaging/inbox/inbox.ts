@@ -7,6 +7,7 @@ import {
   countUnread,
   inboxBatch,
   inboxOf,
+  inboxOfPhones,
   insertInboxMessages,
   markOne,
   markReadUpTo,
@@ -66,6 +67,11 @@ const cut = (text: string, length: number) => (text.length <= length ? text : [.
 /** The latest messages, newest first. */
 export function listInbox(env: Env, phone: string): Promise<InboxMessage[]> {
   return inboxOf(database(env), settings(env).OPERATOR, phone, SHOWN).all();
+}
+
+/** The latest messages to any of these phones, two hundred at most, newest first. */
+export function listInboxes(env: Env, phones: readonly string[]): Promise<InboxMessage[]> {
+  return inboxOfPhones(database(env), settings(env).OPERATOR, phones, 2 * SHOWN).all();
 }
 
 /** The newest message that was not read yet. */

@@ -47,6 +47,16 @@ export function inboxOf(db: Db, operator: string, phone: string, limit: number) 
     .limit(limit);
 }
 
+/** The latest messages to any of these phones, newest first. */
+export function inboxOfPhones(db: Db, operator: string, phones: readonly string[], limit: number) {
+  return db
+    .select()
+    .from(inboxMessages)
+    .where(and(eq(inboxMessages.operator, operator), sql`${inboxMessages.phone} IN ${listed(phones)}`))
+    .orderBy(desc(inboxMessages.id))
+    .limit(limit);
+}
+
 /** The newest message that the phone has not read. */
 export function newestUnread(db: Db, operator: string, phone: string) {
   return db.select().from(inboxMessages).where(unreadBy(operator, phone)).orderBy(desc(inboxMessages.id)).limit(1);
