@@ -114,18 +114,25 @@ const Push = z.object({
   pushService: text(20).nullish(),
   voipToken: z.string().max(4096).nullish(),
   production: Switch.nullish(),
+  type: z.coerce.number().int().nullish().catch(null),
 });
 
 user.post("/registerPushToken", describe("Where pushes reach me"), signedIn("strict"), body(Push), async (c) => {
-  const { platform, pushToken, pushService, voipToken, production } = c.req.valid("json");
-  const target = {
-    pushToken: pushToken ?? undefined,
-    pushService: pushService ?? undefined,
-    voipToken: voipToken ?? undefined,
-  };
-  await registerPush(c.env, c.var.resident, { platform, ...target, production: production ?? undefined });
+  await registerPush(c.env, c.var.resident, pushTarget(c.req.valid("json")));
   return done(c);
 });
+
+/** iOS says in a number whose token it has: 1 Apple's own, 2 the same from a debugging build, all others Firebase's. */
+function pushTarget({ platform, pushToken, pushService, voipToken, production, type }: z.output<typeof Push>) {
+  const byApple = platform === "ios" && (type === 1 || type === 2);
+  return {
+    platform,
+    pushToken: pushToken ?? undefined,
+    pushService: byApple ? "apns" : (pushService ?? undefined),
+    voipToken: voipToken === "off" ? undefined : (voipToken ?? undefined),
+    production: type === 2 ? false : (production ?? undefined),
+  };
+}
 
 const PushTokens = z.object({ pushToken: z.string(), voipToken: z.string() });
 

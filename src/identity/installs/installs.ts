@@ -71,18 +71,16 @@ export interface PushTarget {
 
 /** Notes where pushes reach this install. */
 export async function registerPush(env: Env, who: Installed, target: PushTarget, now = new Date()): Promise<void> {
-  const { platform, pushToken, pushService = null, voipToken = null, production = true } = target;
+  const { platform, pushToken, pushService = null, production = true } = target;
   if (pushToken === undefined) return noteInstall(env, who, { platform, updatedAt: now });
   const [db, { OPERATOR }] = [database(env), settings(env)];
-  const change = {
-    platform,
-    pushToken: pushToken || null,
-    pushService,
-    voipToken: voipToken || null,
-    production,
-    updatedAt: now,
-  };
-  await db.batch([dropPushToken(db, OPERATOR, pushToken), upsertInstall(db, OPERATOR, who.id, who.account, change)]);
+  const voipToken = (pushToken && target.voipToken) || null; // who wants no pushes wants no calls either
+  const change = { platform, pushToken: pushToken || null, pushService, voipToken, production, updatedAt: now };
+  await db.batch([
+    dropPushToken(db, OPERATOR, pushToken),
+    ...(voipToken ? forgetToken(db, OPERATOR, voipToken) : []),
+    upsertInstall(db, OPERATOR, who.id, who.account, change),
+  ]);
 }
 
 async function noteInstall(env: Env, who: Installed, change: InstallChange): Promise<void> {

@@ -29,12 +29,14 @@ const TOKEN = /^[\w.:/+=~-]{8,4096}$/;
  * Throws AppError `invalid` for what is no token (`bad_recipient`).
  */
 export async function acceptPush(env: Env, push: NewPush, now = new Date()): Promise<void> {
-  await acceptPushes(env, [push], now);
+  await acceptAll(env, [accepted(push)], now);
 }
 
-/** The same for many, in one trip. Returns the ids of those that are new. */
-export const acceptPushes = (env: Env, pushes: readonly NewPush[], now = new Date()): Promise<string[]> =>
-  acceptAll(env, pushes.map(accepted), now);
+/** The same for many, in one trip. Whoever has registered what is no token gets nothing. Returns the ids of those that are new. */
+export function acceptPushes(env: Env, pushes: readonly NewPush[], now = new Date()): Promise<string[]> {
+  const reachable = pushes.filter(({ install }) => TOKEN.test(install.token));
+  return acceptAll(env, reachable.map(accepted), now);
+}
 
 /** What each of the two calls of an immediate push may take: a phone that rings late rings for nobody. */
 const AT_ONCE_MS = 2_000;
