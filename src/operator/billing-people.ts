@@ -34,3 +34,13 @@ export async function withdrawPhone(env: Env, uid: number, phone: string, along:
   await database(env).batch([deletePhone(database(env), OPERATOR, uid, phone), ...along]);
   return true;
 }
+
+/** Whether the operator has seen the passport behind a contract of a remote billing. One that does not say so has not. */
+export async function passportIsConfirmed(env: Env, uid: number): Promise<boolean> {
+  if (settings(env).BILLING !== "http") return false;
+  try {
+    return (await askFunction(env, "uidConfirmPassport", { uid }, z.unknown())) === true;
+  } catch {
+    return false; // a screen of settings does not fail for this
+  }
+}

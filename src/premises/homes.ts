@@ -3,9 +3,8 @@ import { type RemoteBilling, remoteBilling, type ServiceState } from "#operator/
 import { randomDigits } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
-import type { After } from "#platform/http.ts";
 import { type HeldContract, heldByBilling } from "./guests/held.ts";
-import { demandRole, isOutside, mayReadLog, reaches } from "./guests/roles.ts";
+import { demandRole, isOutside, mayReadLog, type Role, reaches } from "./guests/roles.ts";
 import { type MediaServer, placeOf, streamOf, UNKNOWN_SERVER } from "./media/servers.ts";
 import {
   contractsOf,
@@ -177,7 +176,8 @@ function selected<C extends HeldContract>(contracts: readonly C[], uid: number |
   return found;
 }
 
-const whoseOf = (billed: readonly HeldContract[] | undefined, { phone }: { phone: string }, at: Date): Whose =>
+/** Contracts that a billing has named, or a phone's that the database knows itself. */
+export const whoseOf = (billed: readonly HeldContract[] | undefined, { phone }: { phone: string }, at: Date): Whose =>
   billed ? { uids: billed.map(({ uid }) => uid) } : { phone, at };
 
 /** The contracts that the resident has, with their settings; with `uid`, that one or `not_found`. */
@@ -204,20 +204,6 @@ export async function heldContract(
   return contracts[0]!;
 }
 
-/** The resident's contracts for the settings screen. Makes the settings of a new flat, after the answer. */
-export async function contractsOfResident(
-  env: Env,
-  { phone }: Resident,
-  selection: Selection,
-  later: After,
-  now = new Date(),
-): Promise<HeldContract[]> {
-  const { contracts, homes } = await contractsFor(env, phone, selection, now);
-  const [first, ...rest] = contracts.map(({ uid }) => uid).filter((uid) => !homes.has(uid));
-  if (first !== undefined) later(() => makeHomes(env, [first, ...rest]));
-  return contracts;
-}
-
 /** What decides about others who live there, or about their money, is the owners' alone. */
 const OWNERS_SETTINGS = ["doorCode", "eventLogOff", "eventLogHidden", "paperBill"] as const;
 
@@ -231,19 +217,20 @@ export async function homeSettings(
   { uid, fresh }: { uid: number; fresh?: boolean },
   change: Partial<Omit<HomeSettings, "operator" | "uid">> = {},
   now = new Date(),
-): Promise<HomeSettings> {
+): Promise<HomeSettings & { role: Role }> {
   const { contracts, homes } = await contractsFor(env, phone, { uid, fresh }, now);
-  demandRole(contracts[0]!.role, OWNERS_SETTINGS.some((name) => name in change) ? "owner" : "inner");
+  const { role } = contracts[0]!;
+  demandRole(role, OWNERS_SETTINGS.some((name) => name in change) ? "owner" : "inner");
   const home = homes.get(uid);
-  if (home && Object.keys(change).length === 0) return home;
+  if (home && Object.keys(change).length === 0) return { ...home, role };
   // Setting the key to itself reads a row that has just been made.
   const update = updateHome(database(env), settings(env).OPERATOR, uid, { uid, ...change });
   const [, [changed]] = await database(env).batch([newHome(env, uid), update]);
-  return changed!;
+  return { ...changed!, role };
 }
 
-/** One statement for each: a row binds a dozen parameters, and a statement may have a hundred. */
-async function makeHomes(env: Env, [first, ...rest]: [number, ...number[]]): Promise<void> {
+/** Makes the settings of new flats. One statement for each: a row binds a dozen parameters, and a statement may have a hundred. */
+export async function makeHomes(env: Env, [first, ...rest]: [number, ...number[]]): Promise<void> {
   await database(env).batch([newHome(env, first), ...rest.map((uid) => newHome(env, uid))]);
 }
 

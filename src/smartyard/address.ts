@@ -1,10 +1,12 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
-import { after, body } from "#platform/http.ts";
+import { body } from "#platform/http.ts";
 import { instantOf, localText } from "#platform/time.ts";
 import { openDoor } from "#premises/doors.ts";
-import { contractsOfResident, type Door, type Home, holdingsOf, homeSettings, newDoorCode } from "#premises/homes.ts";
+import { reaches } from "#premises/guests/roles.ts";
+import { type Door, type Home, holdingsOf, homeSettings, newDoorCode } from "#premises/homes.ts";
+import { contractList } from "./contract-list.ts";
 import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { guestAccess } from "./guest-access.ts";
 import { changeOf, IntercomSettings, IntercomView, intercomView } from "./intercom.ts";
@@ -14,7 +16,7 @@ import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
 /** POST /api/address/…: the resident's homes, and the doors that lead to them (docs/contracts.md, "The apps"). */
 export const address = new Hono<ResidentEnv>();
 
-address.route("/", guestAccess);
+for (const group of [contractList, guestAccess]) address.route("/", group);
 
 const DoorView = z.object({
   domophoneId: z.string(),
@@ -31,17 +33,28 @@ const HomeView = z.object({
   cctv: z.number(),
   doors: z.array(DoorView),
   hasCctv: Flag,
+  frsEnabled: z.boolean(),
+  hasFrs: Flag,
+  hasHcs: Flag,
+  hasSh: Flag,
 });
 
 address.post("/getAddressList", describe("List my homes", z.array(HomeView)), signedIn("edge"), async (c) => {
   const { homes } = await holdingsOf(c.env, c.var.resident, { fresh: wantsFresh(c) });
   return okOrEmpty(
     c,
-    homes.map((home) => homeView(home, languageOf(c))),
+    homes.map((home) => ({ ...homeView(home, languageOf(c)), ...switchesOf(home, settings(c.env).FRS_URL) })),
   );
 });
 
-const homeView = ({ uid, address, cameras, doors, hasLog }: Home, language: Language): z.input<typeof HomeView> => ({
+// What the home's screen offers. Requests to the housing company are the owners' own; a guest for the gates lives elsewhere.
+function switchesOf({ role }: Home, faceServer: string | undefined) {
+  const livesThere = reaches(role, "inner");
+  const faces = livesThere && faceServer !== undefined;
+  return { frsEnabled: faces, hasFrs: flag(faces), hasHcs: flag(role === "owner"), hasSh: flag(livesThere) };
+}
+
+const homeView = ({ uid, address, cameras, doors, hasLog }: Home, language: Language) => ({
   houseId: String(uid),
   address,
   hasPlog: flag(hasLog),
@@ -57,41 +70,6 @@ const doorView = ({ id, lockId, entrance, icon, name, state }: Door, language: L
   name,
   ...(entrance !== null && { entrance }),
   ...(state === 1 && { blocked: textOf("payment_required", 402, language).message }),
-});
-
-const Contract = z.object({
-  address: z.string(),
-  services: z.array(z.string()),
-  hasPlog: Flag,
-  hasGates: Flag,
-  contractOwner: Flag,
-  clientId: z.string(),
-  contractName: z.string(),
-  houseId: z.string(),
-  flatId: z.string(),
-  flatNumber: z.string(),
-});
-const USUAL_SERVICES = ["cctv", "domophone"];
-
-address.post("/getSettingsList", describe("List my contracts", z.array(Contract)), signedIn("edge"), async (c) => {
-  const contracts = await contractsOfResident(c.env, c.var.resident, { fresh: wantsFresh(c) }, after(c));
-  return okOrEmpty(
-    c,
-    contracts.map(
-      ({ uid, login, address, flat, services }): z.input<typeof Contract> => ({
-        address,
-        services: services.length > 0 ? services : USUAL_SERVICES,
-        hasPlog: flag(false),
-        hasGates: flag(false),
-        contractOwner: flag(true),
-        clientId: login,
-        contractName: languageOf(c) === "en" ? `Contract ${login}` : `Договор ${login}`,
-        houseId: String(uid),
-        flatId: String(uid),
-        flatNumber: flat ?? "0",
-      }),
-    ),
-  );
 });
 
 const IntercomRequest = AnyHome.in

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError } from "#platform/errors.ts";
+import type { Role } from "#premises/guests/roles.ts";
 import type { Home } from "#premises/tables.ts";
 import { Flag, flag, Switch } from "./wire.ts";
 
@@ -32,9 +33,9 @@ export const IntercomView = z.object({
   autoOpen: z.string(),
   whiteRabbit: z.enum(WHITE_RABBIT),
   FRSDisabled: Flag,
-  paperBill: Flag,
-  disablePlog: Flag,
-  hiddenPlog: Flag,
+  paperBill: Flag.optional(),
+  disablePlog: Flag.optional(),
+  hiddenPlog: Flag.optional(),
 });
 
 type Change = Partial<Omit<Home, "operator" | "uid">>;
@@ -62,7 +63,11 @@ export function changeOf(wanted: z.output<typeof IntercomSettings>, parse: (text
 const on = (column: keyof Change, value: boolean | null | undefined) =>
   typeof value === "boolean" ? { [column]: value } : {};
 
-export const intercomView = (home: Home, text: (at: Date) => string): z.input<typeof IntercomView> => ({
+/** Controls that are only the owners' are left out for a guest: what is absent, the apps do not draw. */
+export const intercomView = (
+  home: Home & { role: Role },
+  text: (at: Date) => string,
+): z.input<typeof IntercomView> => ({
   allowDoorCode: flag(home.doorCodeOn),
   ...(home.doorCodeOn && { doorCode: home.doorCode }),
   CMS: flag(home.cms),
@@ -70,7 +75,9 @@ export const intercomView = (home: Home, text: (at: Date) => string): z.input<ty
   autoOpen: text(home.autoOpenUntil),
   whiteRabbit: String(home.whiteRabbit) as (typeof WHITE_RABBIT)[number],
   FRSDisabled: flag(home.frsOff),
-  paperBill: flag(home.paperBill),
-  disablePlog: flag(home.eventLogOff),
-  hiddenPlog: flag(home.eventLogHidden),
+  ...(home.role === "owner" && {
+    paperBill: flag(home.paperBill),
+    disablePlog: flag(home.eventLogOff),
+    hiddenPlog: flag(home.eventLogHidden),
+  }),
 });

@@ -22,6 +22,8 @@ beforeAll(async () => {
   ownerCameraToken = (await all.json<{ data: [{ token: string }] }>()).data[0].token;
 });
 
+const GUEST = aPhone();
+
 const ids = (): [string, object][] => [
   ["address/intercom", { flatId: theirs.uid }],
   ["address/intercom", { houseId: theirs.uid, settings: { VoIP: "f" } }],
@@ -29,6 +31,9 @@ const ids = (): [string, object][] => [
   ["address/openDoor", { domophoneId: theirs.lock, doorId: theirs.doorId }],
   ["address/openDoor", { domophoneId: theirs.lock }],
   ["address/openDoor", { houseId: theirs.uid, domophoneId: theirs.lock, doorId: theirs.doorId }],
+  ["address/access", { flatId: theirs.uid, guestPhone: GUEST }],
+  ["address/resend", { flatId: theirs.uid, guestPhone: GUEST }],
+  ["address/access", { flatId: theirs.uid, guestPhone: GUEST, expire: "0001-01-01 00:00:00" }],
   ["cctv/all", { houseId: theirs.uid }],
   ["cctv/allTree", { houseId: theirs.uid }],
   ["cctv/camMap", { houseId: theirs.uid }],
@@ -37,7 +42,7 @@ const ids = (): [string, object][] => [
   ["user/endSession", { id: ownerSession }],
 ];
 
-test.each(Array.from({ length: 12 }, (_, i) => i))(
+test.each(Array.from({ length: 15 }, (_, i) => i))(
   "Defect 2: a stranger is refused with a neighbour's id (case %i of the table)",
   async (i) => {
     const world = outside();
@@ -53,7 +58,7 @@ test.each(Array.from({ length: 12 }, (_, i) => i))(
 
 test("the table has a case for every id, and the owner is welcome with each", async () => {
   outside();
-  expect(ids()).toHaveLength(12);
+  expect(ids()).toHaveLength(15);
   for (const [method, body] of ids().slice(0, -1)) {
     const { status } = await mobile(method, body, { token: owner.token });
     expect([method, status < 300]).toEqual([method, true]);
@@ -62,6 +67,7 @@ test("the table has a case for every id, and the owner is welcome with each", as
 
 /** Those that look an id up, and so refuse the neighbour's; the others have no use for one. */
 const LOOKS_UP = new Set(["address/intercom", "address/resetCode", "address/openDoor", "user/endSession"]);
+for (const method of ["access", "resend"]) LOOKS_UP.add(`address/${method}`);
 for (const method of ["all", "allTree", "camMap", "door"]) LOOKS_UP.add(`cctv/${method}`);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
 
@@ -84,6 +90,7 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
       platform: "android",
       pushToken: "stranger's own token",
       accessToken: owner.token,
+      guestPhone: owner.phone,
       token: ownerCameraToken,
     };
     const response = await mobile(

@@ -45,6 +45,8 @@ test.each([
   ["user/sessions", {}, 2],
   ["address/getAddressList", {}, 1],
   ["address/getSettingsList", {}, 1],
+  ["address/getHcsList", {}, 1],
+  ["address/offices", {}, 0],
   ["address/intercom", () => ({ flatId: uid }), 2],
   ["cctv/all", {}, 1],
   ["cctv/allTree", {}, 1],

@@ -11,5 +11,6 @@ export const PROTECTED = [
   ],
   ...["user/sessions", "user/endSession", "user/endOtherSessions", "user/logout", "user/deleteAccount"],
   ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
+  ...["address/access", "address/resend", "address/getHcsList", "address/offices"],
   ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
 ];
