@@ -1,5 +1,6 @@
 import { env } from "cloudflare:test";
 import { beforeEach, expect, test, vi } from "vitest";
+import type { Env } from "#env.ts";
 import { addDoor } from "#premises/registry.ts";
 import { giveRights } from "#premises/rights.ts";
 import {
@@ -21,7 +22,7 @@ let world: Outside;
 
 const HOUR = 3_600_000;
 const local = (at: Date) => new Date(at.getTime() + 3 * HOUR).toISOString().slice(0, 19).replace("T", " ");
-const access = (body: object, who = owner, environment = env) =>
+const access = (body: object, who = owner, environment: Env = env) =>
   mobile("address/access", { flatId: uid, ...body }, { token: who.token, env: environment });
 const resend = (guestPhone: string, who = owner) =>
   mobile("address/resend", { flatId: uid, guestPhone }, { token: who.token });
@@ -92,8 +93,13 @@ test("a new guest is told by SMS where they may come in, and by what app", async
   const linked = envWith({ APP_LINK: "https://app.example.net" });
   await access({ guestPhone: phone }, owner, linked);
   await vi.waitFor(() => expect(world.smsTo(phone)).toHaveLength(1));
+  const sms = world.requests.find((request) => request.headers.get("x-kannel-to")?.endsWith(phone))!;
+  const text = new TextDecoder("utf-16be").decode(await sms.arrayBuffer());
+  expect(text).toBe("Вам открыт доступ: г. Тула, ул. Мира, д. 3. Приложение: https://app.example.net");
   const { results } = await env.DB.prepare("SELECT purpose FROM messages WHERE recipient = ?").bind(phone).all();
   expect(results).toEqual([{ purpose: "invitation" }]);
+  const told = await env.DB.prepare("SELECT action FROM inbox_messages WHERE phone = ?").bind(phone).all();
+  expect(told.results).toEqual([{ action: "newAddress" }]);
 });
 
 test("one phone gets no more than its invitations of a day, from whomever, and the access is good all the same", async () => {

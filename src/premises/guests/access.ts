@@ -60,7 +60,8 @@ export async function changeAccess(
   // Another owner's phone is the contract's own: that is no access which a resident gives or takes.
   if (owners.includes(guest.digits)) return ends ? "operator" : "done";
   if (ends) await shutOut(env, contract.uid, guest.digits, now);
-  else if (await letIn(env, resident, { ...request, guest }, now)) await invite(env, { contract, guest, client });
+  else if (await letIn(env, resident, { ...request, guest }, now))
+    await invite(env, { contract, guest, client, isNew: true });
   return "done";
 }
 
@@ -132,6 +133,6 @@ export async function inviteAgain(
   const { phone: guest } = phoneOf(settings(env), text);
   const [known] = await guestBy(database(env), settings(env).OPERATOR, uid, guest.digits);
   if (!known || known.expiresAt <= now) throw new AppError("not_found", "There is no such guest");
-  const refused = await sendInvitation(env, { contract, guest, client }, now);
+  const refused = await sendInvitation(env, { contract, guest, client, isNew: false }, now);
   if (refused) throw new AppError("too_many", "Too many invitations, wait a little", refused);
 }

@@ -1,5 +1,6 @@
 import { type Env, settings } from "#env.ts";
 import { budgetsOf, takeSend } from "#identity/codes/budgets.ts";
+import { tellPeople } from "#identity/installs/tell.ts";
 import { acceptSms } from "#messaging/outbox.ts";
 import { database } from "#platform/db.ts";
 import type { Phone } from "#platform/phones.ts";
@@ -14,6 +15,8 @@ export interface Invitation {
   /** Whom it is sent to, and from which network the owner asks for it. */
   guest: Phone;
   client: string;
+  /** The first time it is also told to the guest's app, if there is one. */
+  isNew: boolean;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface Invitation {
  */
 export async function sendInvitation(
   env: Env,
-  { contract: { uid, address }, guest, client }: Invitation,
+  { contract: { uid, address }, guest, client, isNew }: Invitation,
   now = new Date(),
 ): Promise<{ retryAfter: number } | undefined> {
   const { OPERATOR: operator, LIMITS } = settings(env);
@@ -41,11 +44,17 @@ export async function sendInvitation(
   const message = { to: guest.digits, purpose: "invitation", expiresAt: new Date(now.getTime() + DAY) };
   await acceptSms(env, { ...message, text: invitationText(env, address) }, now);
   await markInvited(db, operator, uid, guest.digits, now);
+  if (isNew) await tellApp(env, guest, address, now);
   return undefined;
 }
 
+const tellApp = (env: Env, { digits }: Phone, address: string, now: Date) =>
+  tellPeople(env, [digits], { title: "Новый адрес", text: opened(address), action: "newAddress" }, now);
+
+const opened = (address: string) =>
+  `Вам открыт доступ: ${address.length > LONGEST_ADDRESS ? `${address.slice(0, LONGEST_ADDRESS - 1)}…` : address}`;
+
 function invitationText(env: Env, address: string): string {
   const { APP_LINK } = settings(env);
-  const place = address.length > LONGEST_ADDRESS ? `${address.slice(0, LONGEST_ADDRESS - 1)}…` : address;
-  return `Вам открыт доступ: ${place}${APP_LINK ? `. Приложение: ${APP_LINK}` : ""}`;
+  return `${opened(address)}${APP_LINK ? `. Приложение: ${APP_LINK}` : ""}`;
 }
