@@ -66,8 +66,8 @@ function phoneData(platform: PushAddress["platform"], call: DoorCall, settings: 
     port: String(SIP_PORT),
     transport: SIP_TRANSPORT,
     ...{ extension, pass, dtmf },
-    ...(image !== undefined && { image }),
-    ...(live !== undefined && { live }),
+    // iOS drops a call without these keys.
+    ...{ image: image ?? "", live: live ?? "" },
     ...(SIP_STUN && { stun: SIP_STUN }),
     ...{ stun_transport: "udp", stunTransport: "udp", webRtcUrl: "", noVideoSip: "false" },
   };

@@ -22,7 +22,7 @@ const MAX_TITLE = 200;
 
 /** The push of a text. Android reads its title and body out of the data, the others show the notice. */
 export function textContent({ title, text, action, data = {}, messageId, badge, collapse }: TextPush): PushContent {
-  const heading = title.slice(0, MAX_TITLE);
+  const heading = [...title].slice(0, MAX_TITLE).join("");
   const own = {
     title: heading,
     body: text,
