@@ -25,10 +25,15 @@ export const onError: ErrorHandler<AppEnv> = (error, c) => {
   if (status === 401) return c.text("Не авторизован", 401, { "www-authenticate": 'Basic realm="Yardgate"' });
   // Bad input never gets this far: what is left is the database.
   if (status >= 500) return c.html(REFUSED, 503);
-  const isChange = /(?<!_tokens|entries|messages|chat|sh_nodes|sh_items)_(?:add|mod|del|update)\/?$/.test(c.req.path);
+  const isChange =
+    /(?<!_tokens|entries|messages|chat|sh_nodes|sh_items|issues|appeals|appeal_categories|bills|places)_(?:add|mod|del|update)\/?$/.test(
+      c.req.path,
+    );
   if (isChange && reason !== NO_FIELDS && status !== 413) return c.html(REFUSED, 422);
   // The calls that are ours so they may say what is wrong; the others say what the contract says.
-  const isOurs = /\/users\/|_tokens_add|\/(?:entries|messages|chat|sh)_/.test(c.req.path) && reason !== NO_FIELDS;
+  const isOurs =
+    /\/users\/|_tokens_add|\/(?:entries|messages|chat|sh|issues|appeals?|bills|places)_/.test(c.req.path) &&
+    reason !== NO_FIELDS;
   const text = status === 422 && !isOurs ? UNREADABLE : message;
   return c.json({ code: status, name: NAMES[status] ?? "Bad Request", message: text }, status);
 };

@@ -1,7 +1,8 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { requireToken } from "#operator/integration-token.ts";
-import { type AppEnv, limitBody } from "#platform/http.ts";
+import { type AppEnv, limitBody, limitPhotoBody } from "#platform/http.ts";
 import { clients } from "./clients.ts";
+import { desk } from "./desk.ts";
 import { devices } from "./devices.ts";
 import { doors } from "./doors.ts";
 import { onError } from "./envelope.ts";
@@ -10,6 +11,7 @@ import { messages } from "./messages.ts";
 import { entries } from "./money.ts";
 import { people } from "./people.ts";
 import { rights } from "./rights.ts";
+import { smartHome } from "./smart-home.ts";
 import { streamTokens } from "./stream-tokens.ts";
 import { auth } from "./token.ts";
 
@@ -17,10 +19,13 @@ import { auth } from "./token.ts";
 export const inventory = new Hono<AppEnv>();
 
 inventory.onError(onError);
-inventory.use(limitBody);
+const limit: MiddlewareHandler = (c, next) =>
+  (/\/appeals_mod\/?$/.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
+inventory.use(limit);
 mount(auth);
 inventory.use(requireToken);
-for (const group of [devices, doors, keys, rights, clients, entries, people, messages, streamTokens]) mount(group);
+for (const group of [devices, doors, keys, rights, clients, entries, people, messages, smartHome, streamTokens, desk])
+  mount(group);
 
 // The slash at the end is part of the contract's paths. Who forgets it is understood.
 function mount(calls: Hono<AppEnv>): void {
