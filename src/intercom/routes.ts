@@ -1,6 +1,8 @@
 import { Hono } from "hono";
 import { requireToken } from "#operator/integration-token.ts";
 import { type AppEnv, limitBody } from "#platform/http.ts";
+import { extensions } from "./extensions.ts";
+import { indoor } from "./indoor.ts";
 import { realtime } from "./realtime.ts";
 import { onError } from "./wire.ts";
 
@@ -11,5 +13,5 @@ intercom.onError(onError);
 for (const path of ["/asterisk/*", "/indoor/*", "/local/api/*"]) intercom.use(path, limitBody, requireToken);
 
 // Each group names its whole paths.
-const groups = [realtime];
+const groups = [realtime, extensions, indoor];
 for (const group of groups) intercom.route("/", group);

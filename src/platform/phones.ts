@@ -20,3 +20,6 @@ export function parsePhone(text: string, country: string): Phone | undefined {
   if (!number?.isValid()) return undefined;
   return { digits: number.number.slice(1), country: number.country ?? "ZZ" };
 }
+
+/** 79161230001 as 89161230001: how Russian numbers were typed into the apps, and so stand in older systems. */
+export const nationalForm = (digits: string): string => digits.replace(/^7(?=\d{10}$)/, "8");
