@@ -116,6 +116,19 @@ const Extension = z.object({
 /** Where the operator can be visited. */
 const Office = z.object({ lat: z.number(), lon: z.number(), address: z.string(), opening: z.string() });
 
+/** A video that the operator has published, as the apps list it; of one of its cameras, or of none in particular. */
+const Video = z.object({
+  id: z.number().int(),
+  camera: z.number().int().optional(),
+  eventTime: z.string().regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+  title: z.string(),
+  description: z.string().default(""),
+  thumbnailsDefault: url,
+  thumbnailsMedium: url,
+  thumbnailsHigh: url,
+  url,
+});
+
 /** Who issues invoices and acts: what stands at the top of the documents. */
 const Company = z.object({
   name: z.string().default(""),
@@ -266,6 +279,7 @@ export const Settings = z
     PERMIT_RESTOREPASSWD: yesNo.default(true),
     MAIN_SCREEN_ADDRESS: yesNo.default(false),
     OFFICES: parsed("[]").pipe(z.array(Office)),
+    YOUTUBE: parsed("[]").pipe(z.array(Video)),
 
     APP_OPTIONS: json(AppOptions),
     APP_VERSIONS: json(

@@ -7,10 +7,13 @@ import { forgetDeadTokens, forgetEndedInstalls } from "./identity/installs/insta
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { deliverCalls, sweepCalls } from "./operator/calls/outbox.ts";
+import { sweepInvoices } from "./payments/sweep.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
+import { deliverFragments } from "./premises/archive/delivery.ts";
+import { sweepFragments } from "./premises/archive/sweep.ts";
 import { reviewGrants } from "./premises/cameras.ts";
-import { publishRevocations } from "./premises/revocations.ts";
 import { endGuests } from "./premises/guests/sweep.ts";
+import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 
 export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
@@ -27,6 +30,8 @@ export default {
     switch (batch.queue) {
       case "messages":
         return deliverMessages(batch, env);
+      case "archive":
+        return deliverFragments(batch, env);
       case "operator-calls":
         return deliverCalls(batch, env);
       case "signals":
@@ -47,12 +52,14 @@ export default {
     const rounds = await Promise.allSettled([
       sweepMessages(env),
       sweepCalls(env),
+      sweepInvoices(env),
       repairTombstones(env),
       shieldChores(env),
       publishRevocations(env),
       reviewGrants(env),
       forgetEndedInstalls(env),
       endGuests(env),
+      sweepFragments(env),
     ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },

@@ -23,12 +23,16 @@ export interface Audience {
 
 const MINUTE = 60_000;
 
-/** The token of a resident's session. It lives EXPIRE minutes; the same input makes the same token. */
-export function mintViewerToken(env: Env, audience: Audience, { issuedAt }: { issuedAt: Date }): string {
+/** The token of a resident's session. It lives EXPIRE minutes unless told otherwise; the same input makes the same token. */
+export function mintViewerToken(
+  env: Env,
+  audience: Audience,
+  { issuedAt, lifeSeconds }: { issuedAt: Date; lifeSeconds?: number },
+): string {
   const { SIGNING_KEYS, EXPIRE } = settings(env);
   const { account, session, contracts, streams } = audience;
   return sealGrant(SIGNING_KEYS, {
-    ...blankGrant("viewer", issuedAt, EXPIRE * 60),
+    ...blankGrant("viewer", issuedAt, lifeSeconds ?? EXPIRE * 60),
     account,
     session,
     contracts,

@@ -51,11 +51,12 @@ export async function watchCity(env: Env, resident: Resident, later: After, now 
 }
 
 /**
- * The camera of this number, the resident's own in its best state or one of the city's: one trip to D1, and a second one for the
- * city. Throws `not_found`, and refuses as the camera's state demands.
+ * The camera of this number, the resident's own in its best state or one of the city's, both asked for at the same time. Throws
+ * `not_found`, and refuses as the camera's state demands.
  */
 export async function cameraFor(env: Env, resident: Resident, id: number, now = new Date()): Promise<HeldCamera> {
-  const held = bestOf(await holdingsOf(env, resident, {}, now), id) ?? bestOf(await cityOf(env, resident, now), id);
+  const [own, city] = await Promise.all([holdingsOf(env, resident, {}, now), cityOf(env, resident, now)]);
+  const held = bestOf([...own.homes, ...city.homes], id);
   if (!held) throw new AppError("not_found", "You have no such camera", { reason: "no_camera" });
   demandPaid([held.camera]);
   return held;
@@ -67,7 +68,7 @@ export interface HeldCamera {
   uid: number;
 }
 
-function bestOf({ homes }: Holdings, id: number): HeldCamera | undefined {
+function bestOf(homes: readonly Home[], id: number): HeldCamera | undefined {
   const held = homes.flatMap(({ uid, cameras }) =>
     cameras.flatMap((camera) => (camera.id === id ? { camera, uid } : [])),
   );

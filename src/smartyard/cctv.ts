@@ -5,11 +5,14 @@ import { after, body } from "#platform/http.ts";
 import { cameraOfDoor, demandPaid, watch, watchCity } from "#premises/cameras.ts";
 import type { Camera, Home } from "#premises/homes.ts";
 import { SERVER_TYPES } from "#premises/tables.ts";
+import { archive } from "./archive.ts";
 import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { AnyHome, Flag, flag, Id } from "./wire.ts";
 
 /** POST /api/cctv/…: the resident's cameras, each with a token that its media server will ask us about (docs/contracts.md, "The apps"). */
 export const cctv = new Hono<ResidentEnv>();
+
+cctv.route("/", archive);
 
 const Playable = z.object({
   url: z.string(),
