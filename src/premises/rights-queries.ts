@@ -4,8 +4,9 @@ import { encodeTime } from "ulid";
 import { contracts } from "#operator/tables.ts";
 import type { Db, Statement } from "#platform/db.ts";
 import { flatCodes, guests } from "./guests/tables.ts";
-import { events } from "./log/tables.ts";
+import { eventSubscriptions, events } from "./log/tables.ts";
 import { listed } from "./registry-queries.ts";
+import { shItems, shNodes, shRooms } from "./smart-home/tables.ts";
 import { cameraRevocations, devices, doors, homes, keys, rights } from "./tables.ts";
 
 export function rightsOfContract(db: Db, operator: string, uid: number) {
@@ -68,9 +69,10 @@ export function panelsOfContract(db: Db, operator: string, uid: number) {
 
 /** Everything that a contract has here. */
 export function deleteAllOf(db: Db, operator: string, uid: number): Statement[] {
-  return [rights, keys, homes, events, guests, flatCodes].map((table) =>
-    db.delete(table).where(and(eq(table.operator, operator), eq(table.uid, uid))),
-  );
+  const tables = [rights, keys, homes, events, eventSubscriptions, guests, flatCodes, shRooms, shItems];
+  const rows = tables.map((table) => db.delete(table).where(and(eq(table.operator, operator), eq(table.uid, uid))));
+  const ownNodes = and(eq(shNodes.operator, operator), eq(shNodes.uid, uid));
+  return [...rows, db.update(shNodes).set({ uid: null, name: null }).where(ownNodes)];
 }
 
 /** Camera tokens that were issued to these contracts until `at` are refused. */
