@@ -9,6 +9,7 @@ import { ext } from "./ext.ts";
 import { hcs } from "./hcs.ts";
 import { inbox } from "./inbox.ts";
 import { issues } from "./issues.ts";
+import { sh } from "./sh.ts";
 import { sip } from "./sip.ts";
 import { user } from "./user.ts";
 
@@ -21,7 +22,7 @@ smartyard.onError(onError);
 const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
 const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
 
-for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, issues, hcs })) {
+for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs })) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
   smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);
