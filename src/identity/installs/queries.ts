@@ -63,11 +63,9 @@ export async function installsOfPhones(db: Db, operator: string, phones: readonl
       money: residents.money,
     })
     .from(accountIdentifiers)
-    .innerJoin(
-      appInstalls,
-      and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountIdentifiers.accountId)),
-    )
-    .innerJoin(sessions, and(eq(sessions.operator, operator), eq(sessions.id, appInstalls.sessionId)))
+    // A cross join keeps this order: SQLite would rather begin with everybody's sessions.
+    .crossJoin(appInstalls)
+    .crossJoin(sessions)
     .leftJoin(residents, and(eq(residents.operator, operator), eq(residents.accountId, appInstalls.accountId)))
     .where(
       and(
@@ -75,7 +73,11 @@ export async function installsOfPhones(db: Db, operator: string, phones: readonl
         eq(accountIdentifiers.type, "phone"),
         sql`${accountIdentifiers.value} IN (SELECT value FROM json_each(${JSON.stringify(phones)}))`,
         isNotNull(accountIdentifiers.verifiedAt),
+        eq(appInstalls.operator, operator),
+        eq(appInstalls.accountId, accountIdentifiers.accountId),
         isNotNull(compared(appInstalls.pushToken)),
+        eq(sessions.operator, operator),
+        eq(sessions.id, appInstalls.sessionId),
         isNull(compared(sessions.endedAt)),
         gt(compared(sessions.expiresAt), now.getTime()),
       ),
