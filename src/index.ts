@@ -13,6 +13,8 @@ import { deliverFragments } from "./premises/archive/delivery.ts";
 import { sweepFragments } from "./premises/archive/sweep.ts";
 import { reviewGrants } from "./premises/cameras.ts";
 import { endGuests } from "./premises/guests/sweep.ts";
+import { flushEvents } from "./premises/log/flush.ts";
+import { forgetOldEvents } from "./premises/log/retention.ts";
 import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 
@@ -59,6 +61,8 @@ export default {
       reviewGrants(env),
       forgetEndedInstalls(env),
       endGuests(env),
+      flushEvents(env),
+      forgetOldEvents(env),
       sweepFragments(env),
     ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);

@@ -4,6 +4,7 @@ import { database } from "#platform/db.ts";
 import { logError } from "#platform/log.ts";
 import { callWithCredentials, hostAllowed } from "#platform/outbound.ts";
 import { type NewEvent, newEvent, recordEvent } from "./events.ts";
+import { followUp } from "./log/aftermath.ts";
 import type { Event } from "./log/tables.ts";
 import { doorById } from "./queries.ts";
 import { openUrlOf } from "./registry.ts";
@@ -71,6 +72,7 @@ export class DoorOpener extends DurableObject<Env> {
   async #record(event: Event): Promise<void> {
     try {
       await recordEvent(this.env, event);
+      this.ctx.waitUntil(followUp(this.env, event)); // the picture takes seconds, and the door is open
     } catch (error) {
       logError("event kept for later", error);
       this.ctx.storage.kv.put(`event:${event.id}`, event);
@@ -80,7 +82,7 @@ export class DoorOpener extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     for (const [key, event] of this.ctx.storage.kv.list<Event>({ prefix: "event:" })) {
-      await recordEvent(this.env, event);
+      if (await recordEvent(this.env, event)) this.ctx.waitUntil(followUp(this.env, event));
       this.ctx.storage.kv.delete(key);
     }
   }

@@ -1,9 +1,9 @@
 import { type Env, settings } from "#env.ts";
 import { database, type Statement } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
-import { insertEvent, openForWhiteRabbit } from "./log/event-queries.ts";
+import { insertCameraEvent, insertEvent, openForWhiteRabbit } from "./log/event-queries.ts";
 import { SETTLE_SECONDS } from "./log/flush.ts";
-import type { Event } from "./log/tables.ts";
+import type { CameraEvent, Event } from "./log/tables.ts";
 
 /** Kinds of events, as the apps number them (docs/events.md). */
 export const EVENT = {
@@ -47,7 +47,18 @@ export async function recordEvents(env: Env, list: readonly Event[]): Promise<Ev
   if (!first) return [];
   const results = (await db.batch([first, ...rest])) as unknown as (readonly { id?: string }[])[];
   const written = new Set(results.flatMap((rows) => (Array.isArray(rows) ? rows.map(({ id }) => id) : [])));
-  if (settings(env).EVENTS === "clickhouse")
-    await announce(env, { type: "events.waiting" }, { delaySeconds: SETTLE_SECONDS });
+  await announceWaiting(env);
   return list.filter(({ id }) => written.has(id));
+}
+
+/** Writes what a camera's analytics noticed; undefined for what was there before. */
+export async function recordCameraEvent(env: Env, event: CameraEvent): Promise<CameraEvent | undefined> {
+  const [written] = await insertCameraEvent(database(env), event);
+  await announceWaiting(env);
+  return written && event;
+}
+
+async function announceWaiting(env: Env): Promise<void> {
+  if (settings(env).EVENTS !== "clickhouse") return;
+  await announce(env, { type: "events.waiting" }, { delaySeconds: SETTLE_SECONDS });
 }

@@ -64,7 +64,7 @@ export async function deleteKey(env: Env, uid: number, text: string): Promise<vo
 }
 
 /** Whole bytes of hex, in lower case: 1 to 16 of them, as readers send them. */
-function normalKey(text: string): string {
+export function normalKey(text: string): string {
   const key = text.replace(/[\s:-]/g, "").toLowerCase();
   if (!/^(?:[0-9a-f]{2}){1,16}$/.test(key)) throw new AppError("invalid", "The key is not hexadecimal");
   return key;

@@ -2,13 +2,19 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { AppError } from "#platform/errors.ts";
 import { limitBody, limitPhotoBody } from "#platform/http.ts";
 import { address } from "./address.ts";
+import { billing } from "./billing.ts";
+import { call } from "./call.ts";
 import { cctv } from "./cctv.ts";
 import { chat, chatHome } from "./chat.ts";
 import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
 import { ext } from "./ext.ts";
+import { geo } from "./geo.ts";
 import { hcs } from "./hcs.ts";
+import { images } from "./images.ts";
 import { inbox } from "./inbox.ts";
 import { issues } from "./issues.ts";
+import { pay } from "./pay.ts";
+import { cameraLog, homeLog } from "./plog.ts";
 import { sh } from "./sh.ts";
 import { sip } from "./sip.ts";
 import { user } from "./user.ts";
@@ -22,13 +28,22 @@ smartyard.onError(onError);
 const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
 const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
 
-for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs })) {
+for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs, geo })) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
   smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);
 }
+smartyard.route("/user", billing);
 
 smartyard.get("/chat/", chatHome);
+
+smartyard.route("/address", homeLog);
+smartyard.route("/cctv", cameraLog);
+for (const [path, group] of Object.entries({ images, call })) {
+  smartyard.use(`/${path}/*`, allowOrigins);
+  smartyard.route(`/${path}`, group);
+}
+smartyard.route("/user", billing);
 
 // Where the cameras of unpaid and unconnected services seem to play: the apps append file names.
 for (const status of [402, 404] as const) {

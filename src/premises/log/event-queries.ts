@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from "drizzle-orm";
 import { compared, type Db, ifChanged } from "#platform/db.ts";
 import { faces } from "../faces/tables.ts";
-import { homes } from "../tables.ts";
+import { devices, homes } from "../tables.ts";
 import type { Day, Span } from "./days.ts";
 import { type CameraEvent, cameraEvents, type Event, events } from "./tables.ts";
 
@@ -44,6 +44,16 @@ export function addPictureTo(db: Db, { operator, id }: Pick<Event, "operator" | 
     .update(events)
     .set({ picture, preview: sql`max(${events.preview}, 1)` })
     .where(and(eq(events.operator, operator), eq(events.id, id)));
+}
+
+/** An active camera, for a look through it. */
+export function cameraBy(db: Db, operator: string, name: { deviceId: number } | { uuid: string }) {
+  const named = "uuid" in name ? eq(devices.uuid, name.uuid) : eq(devices.deviceId, name.deviceId);
+  const own = "uuid" in name ? eq(devices.operator, operator) : eq(compared(devices.operator), operator);
+  return db
+    .select({ deviceId: devices.deviceId, uuid: devices.uuid, secrets: devices.secrets })
+    .from(devices)
+    .where(and(own, named, eq(devices.isActive, true), inArray(devices.type, [1, 2])));
 }
 
 /** The events of a home in that span, newest first. */
