@@ -1,0 +1,57 @@
+import { env } from "cloudflare:test";
+import { beforeAll, expect, test } from "vitest";
+import { liveLink } from "#premises/log/live-pictures.ts";
+import { call } from "../support/world.ts";
+import { METHODS } from "./app-methods.ts";
+import { CALLS, type Call, DROPPED } from "./integration-calls.ts";
+import { aWorld, type World } from "./world.ts";
+
+// What media servers, billing, the PBX, panels and banks call, row by row of the old server's table.
+
+let world: World;
+beforeAll(async () => {
+  world = await aWorld("android");
+});
+
+test.each(CALLS)("row $row: $path is answered as its caller needs it", async (asked) => {
+  const response = await send(asked);
+  const text = await response.text();
+  expect([asked.path, response.status, text]).toEqual([asked.path, asked.status ?? 200, text]);
+  if (asked.text) expect(text).toMatch(asked.text);
+  if (!asked.data) return;
+  const problems = asked.data
+    .safeParse(JSON.parse(text))
+    .error?.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  expect([asked.path, problems ?? [], text]).toEqual([asked.path, [], text]);
+});
+
+function send({ path, method = "POST", as, json, form, query }: Call): Promise<Response> {
+  const authorization = {
+    anybody: undefined,
+    operator: `Bearer ${env.INTEGRATION_TOKEN}`,
+    controller: `Basic ${btoa(`${world.env.Z5R_USER}:${world.env.Z5R_PASS}`)}`,
+  }[as];
+  const search = query ? `?${new URLSearchParams(query(world))}` : "";
+  const headers = {
+    ...(authorization && { authorization }),
+    "content-type": form ? "application/x-www-form-urlencoded" : "application/json",
+  };
+  const body = form ? new URLSearchParams(form(world)).toString() : json && JSON.stringify(json(world));
+  return call(
+    `${path}${search}`,
+    { method, headers, ...(body !== undefined && method === "POST" && { body }) },
+    world.env,
+  );
+}
+
+test("row 91: the live picture of a camera is an image, for whoever has its link", async () => {
+  const { pathname, search } = new URL(liveLink(world.env, world.stream));
+  const response = await call(pathname + search, {}, world.env);
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
+  expect(new Uint8Array(await response.arrayBuffer()).slice(0, 2)).toEqual(Uint8Array.of(0xff, 0xd8));
+});
+
+test("every row of the old server's table is called here or is dropped with a reason", () => {
+  const rows = [...METHODS.flatMap(({ row }) => row ?? []), ...CALLS.map(({ row }) => row), ...DROPPED.keys(), 91];
+  expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 132 }, (_, n) => n + 1));
+});
