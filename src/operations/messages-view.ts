@@ -8,12 +8,18 @@ import { messagesWhere } from "./place-queries.ts";
 /** What is told of a message: never its text, and to whom only masked. */
 export function messageView(message: Omit<Message, "sealed">) {
   const { id, operator, channel, recipient, accountId, purpose, parts, state, attempts, error } = message;
-  const to = masked({ type: channel === "email" ? "email" : "phone", value: recipient });
+  const to =
+    channel === "push"
+      ? maskedToken(recipient)
+      : masked({ type: channel === "email" ? "email" : "phone", value: recipient });
   return {
     ...{ id, operator, channel, to, account_id: accountId, purpose, parts, state, attempts, error },
     ...{ created_at: message.createdAt, updated_at: message.updatedAt, expires_at: message.expiresAt },
   };
 }
+
+/** Enough of a push token to tell two apps of one person apart, and too little to push to. */
+const maskedToken = (token: string): string => `***${token.slice(-4)}`;
 
 /** The latest messages of these operators, and that somebody looked at them. The cursor is a time in milliseconds. */
 export async function listMessages(

@@ -9,6 +9,7 @@ import type { Question } from "#identity/policies/question.ts";
 import { actorOf, type ShieldEnv } from "#identity/wire/context.ts";
 import { check, json, Page, query } from "#identity/wire/input.ts";
 import { mailIsAvailable } from "#messaging/mail.ts";
+import { waysOf } from "#messaging/push/ways.ts";
 import { messagesOfAccount } from "#messaging/queries.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { database } from "#platform/db.ts";
@@ -61,6 +62,7 @@ messages.get("/health/integrations", admin("viewer"), async (c) => {
   return c.json({
     kannel: { ...kannel, last_success_at: last("sms") },
     mail: { configured: mailIsAvailable(config), last_success_at: last("email") },
+    push: { configured: waysOf(config).length > 0, services: waysOf(config), last_success_at: last("push") },
   });
 });
 

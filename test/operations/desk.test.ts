@@ -111,6 +111,21 @@ test("OPS-3 an administrator is invited, found, looked at, edited, shut out, let
   expect(await foundIn(desk, "/admins", id)).toBeUndefined();
 });
 
+test("a push shows no more of its token than tells two apps apart", async () => {
+  const desk = at(await anAdmin({ roles: [{ role: "operator_admin", operator: "main" }] }));
+  const person = await aPerson();
+  const [token, now] = [`token-${randomId()}-wxyz`, new Date()];
+  await database(env)
+    .insert(messages)
+    .values({
+      ...{ operator: "main", id: `msg-${randomId(6)}`, channel: "push", recipient: token, accountId: person.account },
+      ...{ purpose: "inbox", parts: 0, state: "sent", sealed: null, attempts: 1 },
+      ...{ createdAt: now, updatedAt: now, expiresAt: now, nextAttemptAt: now },
+    });
+  const { items } = await listOf(desk, `/messages?account=${person.account}`);
+  expect(items).toMatchObject([{ channel: "push", to: "***wxyz", purpose: "inbox" }]);
+});
+
 test("OPS-8 everything that support looks up about a customer is there, and nothing that opens anything", async () => {
   const desk = at(await anAdmin({ roles: [{ role: "operator_admin", operator: "main" }] }));
   const person = await aPerson();

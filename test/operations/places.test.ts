@@ -129,7 +129,10 @@ test("OPS-2 messages, events and the health of what is outside are read, without
   expect((await ops("/messages", { cookie: viewer.cookie })).status).toBe(403);
   const events = (await (await ops("/notifications?state=open", { cookie })).json()) as { items: object[] };
   expect(events.items[0]).toMatchObject({ operator: "main", taken_at: null });
-  expect(await (await ops("/health/integrations", { cookie })).json()).toMatchObject({ kannel: { configured: true } });
+  expect(await (await ops("/health/integrations", { cookie })).json()).toMatchObject({
+    kannel: { configured: true },
+    push: { configured: false, services: [] },
+  });
 });
 
 test("OPS-5 whoever looks at a home, at who and what is in it, or at a controller is written down", async () => {

@@ -21,6 +21,10 @@ export const pushTransport = (settings: Settings): Transport => ({
   send: (message) => send(settings, pushOf(message)),
 });
 
+/** The services that are set up here. */
+export const waysOf = (settings: Settings): Service[] =>
+  (Object.keys(WAYS) as Service[]).filter((service) => settings[WAYS[service].setting] !== undefined);
+
 /** Whose token it is. An app that does not say has Firebase's, and Harmony has Huawei's only. */
 export function serviceOf({ platform, service }: PushAddress): Service {
   const said = service?.toLowerCase();
