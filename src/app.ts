@@ -12,12 +12,14 @@ import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
 import { describeApp } from "./openapi.ts";
 import { ops } from "./operations/routes.ts";
+import { payments } from "./payments/routes.ts";
 import { smartyard, unknownMethod } from "./smartyard/routes.ts";
 
 /** Every mount of the product on one page. */
 export const app = new Hono<AppEnv>();
 
 app.route("/", flussonic); // /api/accessfl, /flussonic/<secret>/*, /rtmp/*, /mediamtx/auth
+app.route("/", payments); // /api/spaysuccess, /api/paysuccess, /api/upaysuccess
 app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);

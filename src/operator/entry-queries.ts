@@ -24,7 +24,8 @@ export function bookEntryWhere(
       sql`SELECT NULL, ${operator}, uid, ${at.getTime()}, ${amount}, ${description}, ${service}, ${periodStart}, ${periodEnd}, ${key}
         FROM contracts WHERE operator = ${operator} AND uid = ${uid} AND ${condition}`,
     )
-    .onConflictDoNothing();
+    .onConflictDoNothing()
+    .returning({ id: contractEntries.id });
   const sum = db
     .update(contracts)
     .set({ balance: sql`${contracts.balance} + ${amount}` })

@@ -28,7 +28,7 @@ smartyard.onError(onError);
 const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
 const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
 
-for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs, geo })) {
+for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs, geo, pay })) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
   smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);
@@ -43,7 +43,6 @@ for (const [path, group] of Object.entries({ images, call })) {
   smartyard.use(`/${path}/*`, allowOrigins);
   smartyard.route(`/${path}`, group);
 }
-smartyard.route("/user", billing);
 
 // Where the cameras of unpaid and unconnected services seem to play: the apps append file names.
 for (const status of [402, 404] as const) {
