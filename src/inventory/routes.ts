@@ -10,6 +10,8 @@ import { keys } from "./keys.ts";
 import { messages } from "./messages.ts";
 import { entries } from "./money.ts";
 import { people } from "./people.ts";
+import { places } from "./places.ts";
+import { plates } from "./plates.ts";
 import { rights } from "./rights.ts";
 import { smartHome } from "./smart-home.ts";
 import { streamTokens } from "./stream-tokens.ts";
@@ -24,7 +26,21 @@ const limit: MiddlewareHandler = (c, next) =>
 inventory.use(limit);
 mount(auth);
 inventory.use(requireToken);
-for (const group of [devices, doors, keys, rights, clients, entries, people, messages, smartHome, streamTokens, desk])
+for (const group of [
+  devices,
+  doors,
+  keys,
+  plates,
+  rights,
+  clients,
+  entries,
+  people,
+  messages,
+  smartHome,
+  streamTokens,
+  desk,
+  places,
+])
   mount(group);
 
 // The slash at the end is part of the contract's paths. Who forgets it is understood.
