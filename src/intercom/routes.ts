@@ -1,10 +1,13 @@
 import { Hono } from "hono";
 import { requireToken } from "#operator/integration-token.ts";
 import { type AppEnv, limitBody } from "#platform/http.ts";
+import { carNumber } from "./car-number.ts";
+import { events } from "./events.ts";
 import { extensions } from "./extensions.ts";
 import { indoor } from "./indoor.ts";
 import { realtime } from "./realtime.ts";
 import { onError } from "./wire.ts";
+import { z5r } from "./z5r.ts";
 
 /** What Asterisk, door panels, plate readers and Z5R controllers call; docs/contracts.md, "PBX and panels". */
 export const intercom = new Hono<AppEnv>();
@@ -13,5 +16,5 @@ intercom.onError(onError);
 for (const path of ["/asterisk/*", "/indoor/*", "/local/api/*"]) intercom.use(path, limitBody, requireToken);
 
 // Each group names its whole paths.
-const groups = [realtime, extensions, indoor];
+const groups = [realtime, extensions, indoor, carNumber, events, z5r];
 for (const group of groups) intercom.route("/", group);
