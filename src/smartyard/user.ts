@@ -2,26 +2,23 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
 import { nameOf, renameAccount } from "#identity/accounts/accounts.ts";
-import {
-  actorOf,
-  leave,
-  noteVersion,
-  notifications,
-  pushTargetOf,
-  registerPush,
-  signOut,
-} from "#identity/installs/installs.ts";
+import { actorOf, leave, noteVersion, pushTargetOf, registerPush, signOut } from "#identity/installs/installs.ts";
 import { confirmCall } from "#identity/login/calls.ts";
 import { confirmCode, requestCode, type SignedIn } from "#identity/login/login.ts";
 import { endAllSessions, endSession, listSessions } from "#identity/sessions/sessions.ts";
 import { AppError } from "#platform/errors.ts";
 import { after, body } from "#platform/http.ts";
 import { localText } from "#platform/time.ts";
+import { notifications } from "#premises/log/subscriptions.ts";
+import { EVENT_CHOICES } from "#premises/log/tables.ts";
 import { describe, done, ok, type ResidentEnv, signedIn } from "./envelope.ts";
-import { clientOf, Flag, flag, Switch } from "./wire.ts";
+import { ownContract } from "./own-contract.ts";
+import { clientOf, Flag, flag, Id, Switch } from "./wire.ts";
 
 /** POST /api/user/…: signing in and out, the resident's name, devices and notifications (docs/contracts.md, "The apps"). */
 export const user = new Hono<ResidentEnv>();
+
+user.route("/", ownContract);
 
 const open = { isPublic: true };
 const PhoneText = z.union([z.string(), z.number().transform(String)]).pipe(z.string().min(1).max(32));
@@ -153,23 +150,38 @@ user.post("/getName", describe("What is my name?", Names.extend({ last: z.string
   return ok(c, { name: name ?? "", patronymic: patronymic ?? "", last: "" });
 });
 
-const Notifications = z.object({ money: Switch.nullish(), enable: Switch.nullish() });
+const EventKinds = z.array(z.enum(EVENT_CHOICES)).max(20);
+const Notifications = z.object({
+  money: Switch.nullish(),
+  enable: Switch.nullish(),
+  events: z
+    .array(z.object({ houseId: Id, kinds: EventKinds }).transform(({ houseId, kinds }) => ({ uid: houseId, kinds })))
+    .max(100)
+    .nullish(),
+});
+const Told = z.object({
+  money: Flag,
+  enable: Flag,
+  events: z.array(z.object({ houseId: z.string(), kinds: EventKinds })).optional(), // the published apps know no such thing
+});
 
 user.post(
   "/notification",
-  describe("What I want to be told", z.object({ money: Flag, enable: Flag })),
+  describe("What I want to be told", Told),
   signedIn("strict"),
   body(Notifications),
   async (c) => {
-    const { money, enable } = c.req.valid("json");
-    const change = {
-      ...(typeof money === "boolean" && { money }),
-      ...(typeof enable === "boolean" && { notify: enable }),
-    };
-    const now = await notifications(c.env, c.var.resident, change);
-    return ok(c, { money: flag(now.money), enable: flag(now.notify) });
+    const now = await notifications(c.env, c.var.resident, notificationChange(c.req.valid("json")));
+    const events = now.events.map(({ uid, kinds }) => ({ houseId: String(uid), kinds }));
+    return ok(c, { money: flag(now.money), enable: flag(now.notify), ...(events.length > 0 && { events }) });
   },
 );
+
+const notificationChange = ({ money, enable, events }: z.output<typeof Notifications>) => ({
+  ...(typeof money === "boolean" && { money }),
+  ...(typeof enable === "boolean" && { notify: enable }),
+  events: events ?? undefined,
+});
 
 const SessionView = z.object({
   id: z.string(),

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
-import { leave, notifications, registerPush, signOut } from "#identity/installs/installs.ts";
+import { leave, registerPush, signOut } from "#identity/installs/installs.ts";
 import { livingInstalls, type PhoneInstall, pushCall, type Telling, tellPeople } from "#identity/installs/tell.ts";
 import { endSession } from "#identity/sessions/sessions.ts";
 import { listInbox, markRead } from "#messaging/inbox/inbox.ts";
@@ -9,6 +9,7 @@ import { messagesOfAccount } from "#messaging/queries.ts";
 import { randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
+import { notifications } from "#premises/log/subscriptions.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aPhone, aResident, envWith, type SignedInResident } from "../support/world.ts";
 

@@ -12,9 +12,7 @@ import {
   forgetToken,
   type InstallChange,
   installBy,
-  residentBy,
   upsertInstall,
-  upsertResident,
 } from "./queries.ts";
 import type { AppInstall } from "./tables.ts";
 
@@ -91,16 +89,6 @@ async function noteInstall(env: Env, who: Installed, change: InstallChange): Pro
 export async function pushTargetOf(env: Env, who: Installed): Promise<{ pushToken: string; voipToken: string }> {
   const install = await installBy(database(env), settings(env).OPERATOR, who.id);
   return { pushToken: install?.pushToken ?? "", voipToken: install?.voipToken ?? "off" };
-}
-
-/** The resident's switches for notifications, after an optional change. */
-export async function notifications(env: Env, who: Installed, change: { notify?: boolean; money?: boolean }) {
-  const [db, { OPERATOR }] = [database(env), settings(env)];
-  const isChange = Object.keys(change).length > 0;
-  const row = isChange
-    ? (await upsertResident(db, OPERATOR, who.account, change)).at(0)
-    : await residentBy(db, OPERATOR, who.account);
-  return { notify: row?.notify ?? true, money: row?.money ?? true };
 }
 
 /** Signs this install out: its session, its push token and its camera tokens end. */

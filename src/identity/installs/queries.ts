@@ -4,14 +4,6 @@ import { accountIdentifiers } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
 
-export function residentBy(db: Db, operator: string, accountId: string) {
-  return db
-    .select()
-    .from(residents)
-    .where(and(eq(residents.operator, operator), eq(residents.accountId, accountId)))
-    .get();
-}
-
 /** Changes the given switches; a resident without a row has both on. */
 export function upsertResident(
   db: Db,

@@ -23,15 +23,12 @@ export interface CollectedEvent extends Evidence {
   externalId?: string | undefined;
 }
 
-/** Clocks of panels are wrong now and then, and what is still to come has not happened. */
-const notAfter = (at: Date, now: Date): Date => (at > now ? now : at);
-
 /**
  * Writes an event into the log of each contract that the evidence points to and that has a right to the place. Returns those that
  * were not there before; none for a key or a code that is nobody's. Throws `not_found` for a place that is not there, or a named
  * contract without a right to it.
  */
-export async function recordCollected(env: Env, collected: CollectedEvent, now = new Date()): Promise<Event[]> {
+export async function recordCollected(env: Env, collected: CollectedEvent): Promise<Event[]> {
   const place = await placeOf(env, collected.place);
   const uids = await contractsMeant(env, place.devices, collected);
   if (collected.uid !== undefined && uids.length === 0)
@@ -41,7 +38,7 @@ export async function recordCollected(env: Env, collected: CollectedEvent, now =
   const events = uids.map((uid) =>
     newEvent(env, {
       ...(externalId !== undefined && { id: idFrom(`${OPERATOR}\n${uid}\n${externalId}`) }),
-      ...{ uid, kind, at: notAfter(collected.at, now), deviceId: place.cameraId },
+      ...{ uid, kind, at: collected.at, deviceId: place.cameraId },
       title: collected.title ?? place.title,
       detail: collected.detail ?? detailOf(collected),
       extra: extraOf(collected, place.doorId),
