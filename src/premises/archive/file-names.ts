@@ -24,7 +24,7 @@ const LATIN: Record<string, string> = {
 export function fileName(title: string, from: string, to: string): string {
   const latin = [...title.toLowerCase()].map((letter) => LATIN[letter] ?? letter).join("");
   const plain = latin
-    .normalize("NFKD")
+    .normalize("NFD")
     .replace(/[^a-z0-9]+/g, "_")
     .replace(/^_+|_+$/g, "")
     .slice(0, 60);
