@@ -85,6 +85,19 @@ CREATE TABLE passports (
 CREATE INDEX passports_uid ON passports (operator, uid, created_at);
 CREATE INDEX passports_state ON passports (operator, state, created_at);
 
+-- Whoever has been sent a code to get a new password for a contract: which contract, and by which of its contacts.
+CREATE TABLE contract_restores (
+  operator   TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  contract   TEXT NOT NULL,          -- login
+  type       TEXT NOT NULL CHECK (type IN ('phone', 'email')),
+  value      TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  PRIMARY KEY (operator, account_id)
+) STRICT;
+
+CREATE INDEX contract_restores_expiry ON contract_restores (operator, expires_at);
+
 -- The event log. A day is counted over the covering index alone.
 ALTER TABLE events ADD COLUMN picture TEXT;                              -- id of the picture in R2
 ALTER TABLE events ADD COLUMN preview INTEGER NOT NULL DEFAULT 0 CHECK (preview BETWEEN 0 AND 3);  -- 0 none, 1 camera, 2 face server
@@ -194,6 +207,15 @@ CREATE TABLE faces (
 ) STRICT;
 
 CREATE INDEX faces_event ON faces (operator, event_id);
+CREATE INDEX faces_face ON faces (operator, id);
+
+-- Faces that nobody marks any more and that the face server may still know.
+CREATE TABLE faces_to_forget (
+  operator TEXT NOT NULL,
+  id       INTEGER NOT NULL,
+  since    INTEGER NOT NULL,
+  PRIMARY KEY (operator, id)
+) STRICT;
 
 -- Where the operator has a network: what the app offers when somebody adds an address.
 CREATE TABLE places (

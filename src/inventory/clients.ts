@@ -1,11 +1,12 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
-import { type ContractRecord, changePassword, createContract, listContracts } from "#operator/contracts.ts";
+import { type ContractRecord, createContract, listContracts } from "#operator/contracts.ts";
 import type { ContractName } from "#operator/queries.ts";
 import type { AppEnv } from "#platform/http.ts";
 import { roubles } from "#platform/money.ts";
 import { changeContract, removeContract } from "#premises/contracts.ts";
+import { setContractPassword } from "#premises/guests/contract-password.ts";
 import { describe, done, fields } from "./envelope.ts";
 import { Flag, Id, optional, Text } from "./fields.ts";
 import { Money, Tariffs, tariffsView } from "./money.ts";
@@ -46,12 +47,7 @@ const Client = z.object({
 
 /** The same in our own words. */
 type Given = { [K in keyof z.output<typeof Client>]?: z.output<typeof Client>[K] | undefined };
-const contractOf = <T extends Given>({
-  client_name,
-  confirmed,
-  pay_advice,
-  ...same
-}: T) => ({
+const contractOf = <T extends Given>({ client_name, confirmed, pay_advice, ...same }: T) => ({
   ...same,
   clientName: client_name,
   isConfirmed: confirmed,
@@ -130,7 +126,7 @@ clients.post(
   fields(WithPassword),
   async (c) => {
     const { password, ...name } = c.req.valid("json");
-    await changePassword(c.env, nameOf(name), password);
+    await setContractPassword(c.env, nameOf(name), password);
     return done(c);
   },
 );

@@ -6,6 +6,7 @@ import { desk } from "./desk.ts";
 import { devices } from "./devices.ts";
 import { doors } from "./doors.ts";
 import { onError } from "./envelope.ts";
+import { flatAccess } from "./flat-access.ts";
 import { keys } from "./keys.ts";
 import { messages } from "./messages.ts";
 import { entries } from "./money.ts";
@@ -35,6 +36,7 @@ for (const group of [
   clients,
   entries,
   people,
+  flatAccess,
   messages,
   smartHome,
   streamTokens,

@@ -1,9 +1,12 @@
 import * as z from "zod";
 import { type Env, settings } from "#env.ts";
+import { randomLetters } from "#platform/crypto.ts";
 import { database, type Statement } from "#platform/db.ts";
+import { hashPassword, verifyAgainstNothing, verifyPassword } from "#platform/passwords.ts";
 import { parsePhone } from "#platform/phones.ts";
 import { askFunction } from "./billing-http.ts";
-import { deletePhone, phonesOfContractRows } from "./people-queries.ts";
+import { deletePhone, insertPhone, passwordOfContract, phonesOfContractRows } from "./people-queries.ts";
+import { updateContract } from "./queries.ts";
 
 // Whose contract it is, and who may become one of its phones: what the operator's billing says about people.
 
@@ -44,3 +47,52 @@ export async function passportIsConfirmed(env: Env, uid: number): Promise<boolea
     return false; // a screen of settings does not fail for this
   }
 }
+
+/**
+ * Makes a phone one of the contract's. False where the operator's billing has said no, or (BILLING=legacy) has no function for
+ * it. Repeating it does no harm.
+ */
+export async function joinContract(env: Env, uid: number, phone: string): Promise<boolean> {
+  const { BILLING, OPERATOR } = settings(env);
+  if (BILLING === "legacy") return false;
+  if (BILLING === "http")
+    return askFunction(env, "addPhone", { uid, phone: Number(phone) }, z.boolean(), { fresh: true });
+  await insertPhone(database(env), OPERATOR, uid, phone);
+  return true;
+}
+
+/**
+ * Makes a phone one of the contract's whose login and password these are: false where they are not, after the same work whether
+ * or not there is such a login. Who guesses how often is the caller's to count. Undefined for a billing that has no such function.
+ */
+export async function joinByPassword(
+  env: Env,
+  { login, password, phone }: { login: string; password: string; phone: string },
+): Promise<boolean | undefined> {
+  const { BILLING, OPERATOR, PEPPERS } = settings(env);
+  if (BILLING === "legacy") return undefined;
+  if (BILLING === "http") {
+    const question = { login, password, phone: Number(phone) };
+    return askFunction(env, "addMyPhone", question, z.boolean(), { fresh: true });
+  }
+  const contract = await passwordOfContract(database(env), OPERATOR, login);
+  const isRight = contract?.password
+    ? await verifyPassword(password, contract.password, PEPPERS)
+    : await verifyAgainstNothing(password, PEPPERS);
+  if (!contract || !isRight) return false;
+  await insertPhone(database(env), OPERATOR, contract.uid, phone);
+  return true;
+}
+
+/** The password of a new beginning: it replaces what our own billing had, and is what a remote one still has. */
+export async function newPassword(env: Env, login: string): Promise<string> {
+  const { BILLING, OPERATOR, PEPPERS } = settings(env);
+  if (BILLING !== "local") return askFunction(env, "getRestorePasswd", { contract: login }, Password, { fresh: true });
+  const password = randomLetters(PASSWORD_LENGTH);
+  const row = await passwordOfContract(database(env), OPERATOR, login);
+  if (row) await updateContract(database(env), OPERATOR, row.uid, { password: await hashPassword(password, PEPPERS) });
+  return password;
+}
+
+const Password = z.union([z.string(), z.number()]).transform(String).pipe(z.string().min(1).max(256));
+const PASSWORD_LENGTH = 12;

@@ -111,12 +111,13 @@ export async function deleteContract(
   await db.batch([deleteContractRow(db, operator, contract.uid), ...along(contract)]);
 }
 
-/** Sets the password with which a resident adds the contract to another phone. Throws `not_found`. */
-export async function changePassword(env: Env, name: ContractName, password: string): Promise<void> {
-  const { uid } = await contractNamed(env, name);
+/** Sets the password with which a resident adds the contract to another phone, and answers its login. Throws `not_found`. */
+export async function changePassword(env: Env, name: ContractName, password: string): Promise<string> {
+  const { uid, login } = await contractNamed(env, name);
   const { OPERATOR, PEPPERS } = settings(env);
   const fields = { password: await hashPassword(password, PEPPERS) };
   await updateContract(database(env), OPERATOR, uid, fields);
+  return login;
 }
 
 async function contractNamed(env: Env, name: ContractName): Promise<ContractRecord> {

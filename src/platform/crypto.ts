@@ -34,6 +34,21 @@ export function randomDigits(length: number): string {
   return digits;
 }
 
+/** Letters and digits without those that are mistaken for others on paper and in an SMS. */
+const LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+/** Random letters and digits that people may have to type; by rejection sampling, as `randomDigits`. */
+export function randomLetters(length: number): string {
+  const limit = 256 - (256 % LETTERS.length);
+  let text = "";
+  while (text.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
+      if (byte < limit && text.length < length) text += LETTERS[byte % LETTERS.length];
+    }
+  }
+  return text;
+}
+
 /** A random id of `bytes` bytes in base64url. */
 export const randomId = (bytes = 12): string =>
   Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("base64url");
@@ -86,6 +101,24 @@ export async function open(ring: Keyring, sealed: string, context: string): Prom
     Buffer.from(text, "base64url"),
   );
   return Buffer.from(plain).toString();
+}
+
+/** The same for a file: one byte with the length of the key id, the id, the iv, the ciphertext. */
+export async function sealBytes(ring: Keyring, plain: Uint8Array<ArrayBuffer>, context: string): Promise<Uint8Array> {
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const kid = Buffer.from(ring.current.kid);
+  const sealed = await crypto.subtle.encrypt(gcm(iv, context), await aesKey(ring.current.key), plain);
+  return new Uint8Array(Buffer.concat([Buffer.of(kid.length), kid, iv, Buffer.from(sealed)]));
+}
+
+/** Opens what `sealBytes` made. Throws as `open` does. */
+export async function openBytes(ring: Keyring, sealed: Uint8Array, context: string): Promise<Uint8Array<ArrayBuffer>> {
+  const start = 1 + (sealed[0] ?? 0);
+  const raw = ring.find(Buffer.from(sealed.subarray(1, start)).toString());
+  if (!raw) throw new Error("no key to open a sealed file");
+  const iv = new Uint8Array(sealed.subarray(start, start + 12));
+  const text = new Uint8Array(sealed.subarray(start + 12));
+  return new Uint8Array(await crypto.subtle.decrypt(gcm(iv, context), await aesKey(raw), text));
 }
 
 const gcm = (iv: Uint8Array, context: string) => ({ name: "AES-GCM", iv, additionalData: Buffer.from(context) });

@@ -10,13 +10,14 @@ import { contractList } from "./contract-list.ts";
 import { describe, done, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { guestAccess } from "./guest-access.ts";
 import { changeOf, IntercomSettings, IntercomView, intercomView } from "./intercom.ts";
+import { registerQr } from "./register-qr.ts";
 import { type Language, languageOf, textOf } from "./texts.ts";
 import { AnyHome, Flag, flag, Id, OneHome } from "./wire.ts";
 
 /** POST /api/address/…: the resident's homes, and the doors that lead to them (docs/contracts.md, "The apps"). */
 export const address = new Hono<ResidentEnv>();
 
-for (const group of [contractList, guestAccess]) address.route("/", group);
+for (const group of [contractList, guestAccess, registerQr]) address.route("/", group);
 
 const DoorView = z.object({
   domophoneId: z.string(),

@@ -93,8 +93,8 @@ test("a new guest is told by SMS where they may come in, and by what app", async
   const linked = envWith({ APP_LINK: "https://app.example.net" });
   await access({ guestPhone: phone }, owner, linked);
   await vi.waitFor(() => expect(world.smsTo(phone)).toHaveLength(1));
-  const text = new TextDecoder("utf-16be").decode(new TextEncoder().encode(world.smsTo(phone)[0]));
-  expect(text).toBe("Вам открыт доступ: г. Тула, ул. Мира, д. 3. Приложение: https://app.example.net");
+  const text = "Вам открыт доступ: г. Тула, ул. Мира, д. 3. Приложение: https://app.example.net";
+  expect(world.smsTo(phone)).toEqual([text]);
   const { results } = await env.DB.prepare("SELECT purpose FROM messages WHERE recipient = ?").bind(phone).all();
   expect(results).toEqual([{ purpose: "invitation" }]);
   const told = await env.DB.prepare("SELECT action FROM inbox_messages WHERE phone = ?").bind(phone).all();

@@ -111,7 +111,8 @@ export async function confirmCode(
   return signIn(env, phone, { digits: policy.length, device: client.device, name }, now);
 }
 
-function refusalOf({ reason, retryAfter }: Extract<GuessVerdict, { ok: false }>): AppError {
+/** How a refused guess is told to whoever made it. */
+export function refusalOf({ reason, retryAfter }: Extract<GuessVerdict, { ok: false }>): AppError {
   switch (reason) {
     case "wrong":
     case "exhausted":

@@ -75,5 +75,22 @@ export const passports = sqliteTable(
   ],
 );
 
+/** Whoever has been sent a code to get a new password for a contract: which contract, and by which of its contacts. */
+export const contractRestores = sqliteTable(
+  "contract_restores",
+  {
+    operator: operator(),
+    accountId: text("account_id").notNull(),
+    contract: text("contract").notNull(),
+    type: text("type", { enum: ["phone", "email"] }).notNull(),
+    value: text("value").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.operator, t.accountId] }),
+    index("contract_restores_expiry").on(t.operator, t.expiresAt),
+  ],
+);
+
 export type Guest = typeof guests.$inferSelect;
 export type Passport = typeof passports.$inferSelect;
