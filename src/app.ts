@@ -7,6 +7,7 @@ import { gateway } from "./identity/gateway/gateway.ts";
 import { pbxHooks } from "./identity/login/pbx-hooks.ts";
 import { shield } from "./identity/shield.ts";
 import { metadata } from "./identity/tokens/metadata.ts";
+import { cams } from "./intercom/cam-init.ts";
 import { intercom } from "./intercom/routes.ts";
 import { inventory } from "./inventory/routes.ts";
 import { kannelHooks } from "./messaging/routes.ts";
@@ -20,6 +21,7 @@ export const app = new Hono<AppEnv>();
 
 app.route("/", flussonic); // /api/accessfl, /flussonic/<secret>/*, /rtmp/*, /mediamtx/auth
 app.route("/", payments); // /api/spaysuccess, /api/paysuccess, /api/upaysuccess
+app.route("/api/cams", cams); // /api/cams/caminit
 app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);

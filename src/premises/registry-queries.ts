@@ -30,6 +30,24 @@ export function deviceRow(db: Db, operator: string, deviceId: number) {
     .get();
 }
 
+/** The SRT camera with this MAC, if it is switched on. */
+export function cameraByMac(db: Db, operator: string, mac: string) {
+  const { uuid, url, port } = devices;
+  return db
+    .select({ uuid, url, port })
+    .from(devices)
+    .where(
+      and(
+        eq(devices.operator, operator),
+        eq(devices.mac, mac),
+        sql`mac IS NOT NULL`, // what its index covers
+        eq(devices.isActive, true),
+        eq(compared(devices.type), 2),
+      ),
+    )
+    .get();
+}
+
 export function deviceRows(db: Db, operator: string) {
   return db.select().from(devices).where(eq(devices.operator, operator)).orderBy(asc(devices.deviceId)).all();
 }
