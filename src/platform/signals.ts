@@ -10,6 +10,8 @@ export const Signal = z.discriminatedUnion("type", [
   z.object({ type: z.literal("sessions.ended"), tokenHashes: z.array(z.string()) }),
   /** People no longer belong to a domain: the camera tokens that they have end. */
   z.object({ type: z.literal("domain.lost"), operator: z.string(), accounts: z.array(z.string()) }),
+  /** A person is deleted: what other parts keep about them goes too. */
+  z.object({ type: z.literal("account.deleted"), operator: z.string(), account: z.string() }),
   /** What some contract may watch has changed. */
   z.object({ type: z.literal("cameras.revoked") }),
   /** The push service knows no install behind this token any more. */

@@ -4,6 +4,7 @@ import { database } from "#platform/db.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { Signal } from "#platform/signals.ts";
+import { forgetPeople } from "./leavers.ts";
 import { flushEvents } from "./log/flush.ts";
 import { publishRevocations } from "./revocations.ts";
 import { revokeCamerasOfAccounts } from "./rights-queries.ts";
@@ -23,6 +24,9 @@ export async function hearSignals(batch: MessageBatch<unknown>, env: Env, now = 
     }
     if (heard.some(({ signal }) => signal?.type === "events.waiting"))
       await flushEvents(env, now).catch((error: unknown) => logError("events go on waiting", error)); // for the cron
+    for (const { signal } of heard) {
+      if (signal?.type === "account.deleted") await forgetPeople(env, signal.operator, [signal.account]);
+    }
     await publishRevocations(env, now);
   } catch (error) {
     logError("signals not heard", error);

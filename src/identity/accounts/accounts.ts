@@ -1,9 +1,12 @@
 import { type Env, settings } from "#env.ts";
+import { deleteReadings } from "#messaging/inbox/queries.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, isDuplicate, type Statement } from "#platform/db.ts";
+import { announce } from "#platform/signals.ts";
 import { freeLooseControllers } from "../controllers/states.ts";
 import { leaveAllDomains } from "../domains/leaving.ts";
+import { deleteInstallsOf, deleteResident } from "../installs/queries.ts";
 import { type Actor, journal } from "../journal/journal.ts";
 import { endSessionsOf } from "../sessions/queries.ts";
 import { forgetTokens } from "../sessions/sessions.ts";
@@ -18,6 +21,7 @@ import {
   insertIdentifier,
   isDeleted,
   markDeleted,
+  phonesOf,
   raiseEpoch,
   updateAccount,
 } from "./queries.ts";
@@ -180,6 +184,9 @@ export async function deleteAccount(
     const [, ...rest] = await db.batch([
       markDeleted(db, operator, id, { now, eraseAt }),
       ...journal(db, operator, actor, entry, now),
+      ...deleteReadings(db, operator, phonesOf(operator, id), onlyIf),
+      deleteInstallsOf(db, operator, id, onlyIf),
+      deleteResident(db, operator, id, onlyIf),
       deleteIdentifiers(db, operator, id, onlyIf),
       deletePassword(db, operator, id, onlyIf),
       ...dropTotp(env, operator, id, onlyIf),
@@ -188,6 +195,7 @@ export async function deleteAccount(
     await forgetTokens(env, rest.at(-1) as { tokenHash: string }[]);
     const account = await accountById(db, operator, id);
     if (account && account.status !== "deleted") continue;
+    await announce(env, { type: "account.deleted", operator, account: id });
     await freeLooseControllers(env, operator, id, actor, now);
     return eraseAt;
   }

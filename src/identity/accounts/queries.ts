@@ -140,6 +140,11 @@ export function markDeleted(db: Db, operator: string, id: string, { now, eraseAt
 export const isDeleted = (operator: string, id: string): SQL =>
   sql`EXISTS (SELECT 1 FROM accounts gone WHERE gone.operator = ${operator} AND gone.id = ${id} AND gone.status = 'deleted')`;
 
+/** The phones that an account has proven, as a subquery. */
+export const phonesOf = (operator: string, accountId: string): SQL =>
+  sql`SELECT value FROM account_identifiers WHERE operator = ${operator} AND account_id = ${accountId}
+    AND type = 'phone' AND verified_at IS NOT NULL`;
+
 export function deleteIdentifiers(db: Db, operator: string, accountId: string, onlyIf?: SQL) {
   return db
     .delete(accountIdentifiers)

@@ -6,8 +6,6 @@ import { endSession } from "../sessions/sessions.ts";
 import {
   deleteEndedInstalls,
   deleteInstall,
-  deleteInstallsOf,
-  deleteResident,
   dropPushToken,
   forgetToken,
   type InstallChange,
@@ -100,8 +98,7 @@ export async function signOut(env: Env, who: Installed): Promise<void> {
 
 /** Deletes the resident with everything that only the app knew. Contracts stay: they are the billing's. */
 export async function leave(env: Env, who: Installed): Promise<void> {
-  const [db, { OPERATOR }] = [database(env), settings(env)];
-  await db.batch([deleteInstallsOf(db, OPERATOR, who.account), deleteResident(db, OPERATOR, who.account)]);
+  const { OPERATOR } = settings(env);
   await deleteAccount(env, OPERATOR, { id: who.account, reason: "own wish" }, actorOf(who));
 }
 

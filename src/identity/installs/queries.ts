@@ -1,5 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, sql } from "drizzle-orm";
-import { compared, type Db } from "#platform/db.ts";
+import { type Condition, compared, type Db } from "#platform/db.ts";
 import { accountIdentifiers } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
 import { type AppInstall, appInstalls, residents } from "./tables.ts";
@@ -18,8 +18,8 @@ export function upsertResident(
     .returning();
 }
 
-export function deleteResident(db: Db, operator: string, accountId: string) {
-  return db.delete(residents).where(and(eq(residents.operator, operator), eq(residents.accountId, accountId)));
+export function deleteResident(db: Db, operator: string, accountId: string, onlyIf?: Condition) {
+  return db.delete(residents).where(and(eq(residents.operator, operator), eq(residents.accountId, accountId), onlyIf));
 }
 
 export function installBy(db: Db, operator: string, sessionId: string) {
@@ -106,8 +106,10 @@ export function deleteInstall(db: Db, operator: string, sessionId: string) {
   return db.delete(appInstalls).where(and(eq(appInstalls.operator, operator), eq(appInstalls.sessionId, sessionId)));
 }
 
-export function deleteInstallsOf(db: Db, operator: string, accountId: string) {
-  return db.delete(appInstalls).where(and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountId)));
+export function deleteInstallsOf(db: Db, operator: string, accountId: string, onlyIf?: Condition) {
+  return db
+    .delete(appInstalls)
+    .where(and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountId), onlyIf));
 }
 
 /** Installs whose sessions ended after `since`. */

@@ -1,6 +1,6 @@
 import { and, desc, eq, inArray, isNull, lte, type SQL, sql } from "drizzle-orm";
-import { compared, type Db } from "#platform/db.ts";
-import { type InboxMessage, inboxMessages } from "./tables.ts";
+import { type Condition, compared, type Db } from "#platform/db.ts";
+import { chatMessages, type InboxMessage, inboxMessages } from "./tables.ts";
 
 export type NewInboxMessage = Pick<InboxMessage, "title" | "text" | "action" | "link" | "createdAt"> & {
   batch: string;
@@ -95,6 +95,18 @@ export function deleteInboxBefore(db: Db, operator: string, time: Date, limit: n
   return db
     .delete(inboxMessages)
     .where(and(eq(compared(inboxMessages.operator), operator), inArray(inboxMessages.id, some)));
+}
+
+/** All that was written to and by the people behind these phones: the next one to have such a number must not read it. */
+export function deleteReadings(db: Db, operator: string, phones: Condition, onlyIf?: Condition) {
+  return [
+    db
+      .delete(inboxMessages)
+      .where(and(eq(inboxMessages.operator, operator), sql`${inboxMessages.phone} IN (${phones})`, onlyIf)),
+    db
+      .delete(chatMessages)
+      .where(and(eq(chatMessages.operator, operator), sql`${chatMessages.phone} IN (${phones})`, onlyIf)),
+  ] as const;
 }
 
 const unreadBy = (operator: string, phone: string) =>
