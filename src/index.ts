@@ -12,9 +12,12 @@ import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { deliverFragments } from "./premises/archive/delivery.ts";
 import { sweepFragments } from "./premises/archive/sweep.ts";
 import { reviewGrants } from "./premises/cameras.ts";
+import { sweepFaces } from "./premises/faces/faces.ts";
 import { endGuests } from "./premises/guests/sweep.ts";
+import { forgetLeavers } from "./premises/leavers.ts";
 import { flushEvents } from "./premises/log/flush.ts";
 import { forgetOldEvents } from "./premises/log/retention.ts";
+import { deliverKeys, sweepKeys } from "./premises/panels/delivery.ts";
 import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 
@@ -36,6 +39,8 @@ export default {
         return deliverFragments(batch, env);
       case "operator-calls":
         return deliverCalls(batch, env);
+      case "panels":
+        return deliverKeys(batch, env);
       case "signals":
         await forgetDeadTokens(env, batch);
         await hearSignals(batch, env);
@@ -55,15 +60,18 @@ export default {
       sweepMessages(env),
       sweepCalls(env),
       sweepInvoices(env),
+      sweepKeys(env),
       repairTombstones(env),
       shieldChores(env),
       publishRevocations(env),
       reviewGrants(env),
       forgetEndedInstalls(env),
+      forgetLeavers(env),
       endGuests(env),
       flushEvents(env),
       forgetOldEvents(env),
       sweepFragments(env),
+      sweepFaces(env),
     ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },

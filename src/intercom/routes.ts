@@ -4,6 +4,7 @@ import { type AppEnv, limitBody } from "#platform/http.ts";
 import { carNumber } from "./car-number.ts";
 import { events } from "./events.ts";
 import { extensions } from "./extensions.ts";
+import { faces } from "./faces.ts";
 import { indoor } from "./indoor.ts";
 import { realtime } from "./realtime.ts";
 import { onError } from "./wire.ts";
@@ -16,5 +17,5 @@ intercom.onError(onError);
 for (const path of ["/asterisk/*", "/indoor/*", "/local/api/*"]) intercom.use(path, limitBody, requireToken);
 
 // Each group names its whole paths.
-const groups = [realtime, extensions, indoor, carNumber, events, z5r];
+const groups = [realtime, extensions, indoor, carNumber, events, z5r, faces];
 for (const group of groups) intercom.route("/", group);

@@ -119,3 +119,16 @@ export async function answerText(response: Response, maxBytes: number): Promise<
     text += decoder.decode(value, { stream: true });
   }
 }
+
+/** The same for what is no text. */
+export async function answerBytes(response: Response, maxBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let taken = 0;
+  // Leaving the loop early ends the connection.
+  for await (const part of response.body ?? []) {
+    taken += part.byteLength;
+    if (taken > maxBytes) throw new AppError("unavailable", "The answer is too long");
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}

@@ -8,6 +8,7 @@ import { cctv } from "./cctv.ts";
 import { chat, chatHome } from "./chat.ts";
 import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
 import { ext } from "./ext.ts";
+import { frs } from "./frs.ts";
 import { geo } from "./geo.ts";
 import { hcs } from "./hcs.ts";
 import { images } from "./images.ts";
@@ -28,7 +29,21 @@ smartyard.onError(onError);
 const PHOTO_METHODS = /\/(?:user\/sendPassport|hcs\/newAppeal)$/;
 const limit: MiddlewareHandler = (c, next) => (PHOTO_METHODS.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
 
-for (const [path, group] of Object.entries({ user, address, cctv, ext, inbox, chat, sip, sh, issues, hcs, geo, pay })) {
+for (const [path, group] of Object.entries({
+  user,
+  address,
+  cctv,
+  ext,
+  inbox,
+  chat,
+  sip,
+  sh,
+  issues,
+  hcs,
+  geo,
+  frs,
+  pay,
+})) {
   // Per group, and not for everything below /api: the media servers' callout is there too and has no use for either.
   smartyard.use(`/${path}/*`, allowOrigins, limit);
   smartyard.route(`/${path}`, group);

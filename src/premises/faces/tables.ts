@@ -12,7 +12,22 @@ export const faces = sqliteTable(
     accountId: text("account_id").notNull(),
     createdAt: instant("created_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.uid, t.id] }), index("faces_event").on(t.operator, t.eventId)],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.uid, t.id] }),
+    index("faces_event").on(t.operator, t.eventId),
+    index("faces_face").on(t.operator, t.id),
+  ],
+);
+
+/** A face that nobody marks any more and that the face server may still know. */
+export const facesToForget = sqliteTable(
+  "faces_to_forget",
+  {
+    operator: operator(),
+    id: integer("id").notNull(),
+    since: instant("since").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.operator, t.id] })],
 );
 
 export type Face = typeof faces.$inferSelect;
