@@ -127,7 +127,7 @@ function pushTarget({ platform, pushToken, pushService, voipToken, production, t
     pushToken: pushToken ?? undefined,
     pushService: byApple ? "apns" : (pushService ?? undefined),
     voipToken: voipToken === "off" ? undefined : (voipToken ?? undefined),
-    production: type === 2 ? false : (production ?? undefined),
+    production: byApple && type === 2 ? false : (production ?? undefined),
   };
 }
 

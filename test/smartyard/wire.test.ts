@@ -80,22 +80,29 @@ const TAKES_NO_BODY = [
 ];
 TAKES_NO_BODY.push("cctv/all", "cctv/allTree", "cctv/camMap", "cctv/overview", "ext/options", "ext/list");
 
-test.each(TAKES_NO_BODY)("Defect 48: %s takes no body, an empty one and {} without any content type", async (method) => {
-  const { token } = await aResident();
-  for (const body of [undefined, "", "{}", "  "]) {
-    const init = { method: "POST", headers: { authorization: `Bearer ${token}` }, ...(body !== undefined && { body }) };
-    const response = await call(`/mobile/${method}`, init);
-    expect([200, 204]).toContain(response.status);
-    if (response.status === 204) expect(await response.text()).toBe("");
-    else
-      expect(await response.json()).toMatchObject({
-        code: 200,
-        name: "OK",
-        message: "Хорошо",
-        data: expect.anything(),
-      });
-  }
-});
+test.each(TAKES_NO_BODY)(
+  "Defect 48: %s takes no body, an empty one and {} without any content type",
+  async (method) => {
+    const { token } = await aResident();
+    for (const body of [undefined, "", "{}", "  "]) {
+      const init = {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}` },
+        ...(body !== undefined && { body }),
+      };
+      const response = await call(`/mobile/${method}`, init);
+      expect([200, 204]).toContain(response.status);
+      if (response.status === 204) expect(await response.text()).toBe("");
+      else
+        expect(await response.json()).toMatchObject({
+          code: 200,
+          name: "OK",
+          message: "Хорошо",
+          data: expect.anything(),
+        });
+    }
+  },
+);
 
 test.each(["user/requestCode", "address/openDoor", "cctv/all"])(
   "%s refuses a body above 256 KiB, announced or not",
@@ -203,6 +210,45 @@ test("a push token belongs to the install that told it last, and leaves with it"
   ).toBe(204);
   expect(await mine(two.token)).toEqual({ pushToken: "", voipToken: "off" });
 });
+
+test.each([
+  [
+    { type: 3, production: "t" },
+    { push_service: null, production: 1 },
+  ],
+  [
+    { type: "0", production: "f" },
+    { push_service: null, production: 0 },
+  ],
+  [{ type: 1 }, { push_service: "apns", production: 1 }],
+  [
+    { type: 2, production: "t" },
+    { push_service: "apns", production: 0 },
+  ],
+  [
+    { type: "odd", voipToken: "off", clientId: "1" },
+    { push_service: null, production: 1, voip_token: null },
+  ],
+  [{ voipToken: "v".repeat(64) }, { voip_token: "v".repeat(64) }],
+  [
+    { platform: "android", pushService: "rustore", type: 2 },
+    { push_service: "rustore", production: 1 },
+  ],
+])("an app that says %j about its token is reached so: %j", async (said, expected) => {
+  const { token, id } = await aResident();
+  const body = { platform: "ios", pushToken: `token-${id}`, ...said };
+  expect((await mobile("user/registerPushToken", body, { token })).status).toBe(204);
+  const row = await env.DB.prepare("SELECT * FROM app_installs WHERE session_id = ?").bind(id).first();
+  expect(row).toMatchObject({ push_token: `token-${id}`, ...expected });
+});
+
+test.each([[{}], [{ platform: "symbian", pushToken: "token-1234567890" }], [{ platform: 3 }]])(
+  "a push token of no platform is refused: %j",
+  async (body) => {
+    const { token } = await aResident();
+    expect((await mobile("user/registerPushToken", body, { token })).status).toBe(422);
+  },
+);
 
 test("a device that is signed out elsewhere loses its push token", async () => {
   const phone = aPhone();
