@@ -34,6 +34,7 @@ export default defineConfig(async () => ({
     include: ["test/**/*.test.ts"],
     exclude: ["test/e2e/**"],
     setupFiles: ["test/support/migrate.ts"],
+    deps: { optimizer: { ssr: { enabled: true, include: ["@cantoo/pdf-lib"] } } }, // hundreds of files, which take seconds one by one
     isolate: false,
     disableConsoleIntercept: true, // a line that a queue still prints after the last test must not count as a failure
     maxWorkers: 2, // each with a workerd and storage of its own; vitest's own preset leaves one of two cores idle
