@@ -3,31 +3,38 @@ import { type ContractChange, type ContractRecord, deleteContract, editContract 
 import type { ContractName } from "#operator/queries.ts";
 import { database } from "#platform/db.ts";
 import { announce } from "#platform/signals.ts";
+import { hastenKeys, keysAfter, keysBefore } from "./panels/panel-keys.ts";
 import { deleteAllOf, revokeCameras } from "./rights-queries.ts";
 
-// Contracts are the operator's; what a change of one takes away from cameras is ours. Both go to D1 as one.
+// Contracts are the operator's; what a change of one means for cameras and panels is ours. Both go to D1 as one.
 
-/** Changes a contract, as `editContract` does. When it then covers less, its camera tokens end. */
+/** Changes a contract, as `editContract` does. When it then covers less, its camera tokens end; panels learn of another flat. */
 export async function changeContract(
   env: Env,
   name: ContractName,
   change: ContractChange,
   now = new Date(),
 ): Promise<void> {
-  const revocation = (before: ContractRecord, after: ContractRecord) =>
-    coversLess(before, after) ? [revokeCameras(database(env), settings(env).OPERATOR, [before.uid], now)] : [];
-  const { before, after } = await editContract(env, name, change, revocation);
+  const along = (before: ContractRecord, after: ContractRecord) => [
+    ...(coversLess(before, after) ? [revokeCameras(database(env), settings(env).OPERATOR, [before.uid], now)] : []),
+    ...(before.flat === after.flat ? [] : keysAfter(env, { uid: before.uid }, now)),
+  ];
+  const { before, after } = await editContract(env, name, change, along);
   if (coversLess(before, after)) await announce(env, { type: "cameras.revoked" });
+  if (before.flat !== after.flat) await hastenKeys(env, now);
 }
 
-/** Removes a contract with its rights, keys, settings and event log. Its camera tokens end. */
+/** Removes a contract with its rights, keys, settings and event log. Its camera tokens end, and panels forget its keys. */
 export async function removeContract(env: Env, name: ContractName, now = new Date()): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
-  await deleteContract(env, name, ({ uid }) => [
+  await deleteContract(env, name, ({ uid, flat }) => [
+    keysBefore(env, { uid }, now, flat),
     revokeCameras(db, OPERATOR, [uid], now),
     ...deleteAllOf(db, OPERATOR, uid),
+    ...keysAfter(env, { uid }, now),
   ]);
   await announce(env, { type: "cameras.revoked" });
+  await hastenKeys(env, now);
 }
 
 /** True when a phone is gone, or a device stands worse than before. */

@@ -1,10 +1,12 @@
 import { type Env, settings } from "#env.ts";
 import { open, seal } from "#platform/crypto.ts";
-import { type Db, database, isDuplicate } from "#platform/db.ts";
+import { type Db, database, isDuplicate, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { announce } from "#platform/signals.ts";
 import { mintPublishToken } from "./camera-tokens.ts";
 import { type DeviceSecrets, resealSecrets, sealSecrets, secretsOf } from "./device-secrets.ts";
+import { forgetPanel, retryFailed, type Scope } from "./panels/job-queries.ts";
+import { hastenKeys, keysAfter, keysBefore } from "./panels/panel-keys.ts";
 import {
   deleteDeviceRow,
   deleteDoorRow,
@@ -99,19 +101,53 @@ export async function changeDevice(env: Env, deviceId: number, change: DeviceCha
 
   const secrets = await resealSecrets(env, device, change);
   const update = updateDevice(db, operator, deviceId, { ...columnsOf(change), ...given({ secrets }) });
-  if (!showsLess(device, change)) {
-    await orTaken(update);
-    return;
-  }
-  await orTaken(db.batch([revokeCamerasOfDevices(db, operator, [deviceId], now), update]));
-  await announce(env, { type: "cameras.revoked" });
+  const less = showsLess(device, change);
+  const revocation = less ? [revokeCamerasOfDevices(db, operator, [deviceId], now)] : [];
+  const { before, after } = keysWith(env, device, change, now);
+  const [first = update, ...rest] = [...before, ...revocation, update, ...after];
+  await orTaken(db.batch([first, ...rest]));
+  if (less) await announce(env, { type: "cameras.revoked" });
+  if (after.length > 0) await hastenKeys(env, now);
+}
+
+/**
+ * What a change of a panel or a lock means for the keys on panels. A panel with another address is told of all of them; one that is
+ * switched off is left alone until it is switched on again.
+ */
+function keysWith(
+  env: Env,
+  device: Device,
+  change: DeviceChange,
+  now: Date,
+): { before: Statement[]; after: Statement[] } {
+  const becomes = (...names: (keyof DeviceChange & keyof Device)[]) =>
+    names.some((name) => change[name] !== undefined && change[name] !== device[name]);
+  const { deviceId } = device;
+  const around = (scope: Scope, again: "all" | "none") => ({
+    before: [keysBefore(env, scope, now)],
+    after: [...keysAfter(env, scope, now, again), retryFailed(database(env), device.operator, deviceId, now)],
+  });
+  if (isLock(device.type) && becomes("isActive", "type")) return around({ locks: [deviceId] }, "none");
+  if (!isCamera(device.type) || change.isActive === false) return { before: [], after: [] };
+  if (becomes("isActive", "type", "paneltype", "panelip")) return around({ panels: [deviceId] }, "all");
+  // Another password may be what it has been waiting for.
+  const isKnownAnew = change.panellogin !== undefined || change.panelpasswd !== undefined;
+  return { before: [], after: isKnownAnew ? [retryFailed(database(env), device.operator, deviceId, now)] : [] };
 }
 
 /** Removes a device with its doors and everybody's right to it. One that is not there is no error. */
 export async function deleteDevice(env: Env, deviceId: number, now = new Date()): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
-  await db.batch([revokeCamerasOfDevices(db, OPERATOR, [deviceId], now), deleteDeviceRow(db, OPERATOR, deviceId)]);
+  const panels = (await doorsWith(db, OPERATOR, deviceId)).map(({ cam }) => cam);
+  await db.batch([
+    keysBefore(env, { panels }, now),
+    revokeCamerasOfDevices(db, OPERATOR, [deviceId], now),
+    deleteDeviceRow(db, OPERATOR, deviceId),
+    ...keysAfter(env, { panels }, now),
+    forgetPanel(db, OPERATOR, deviceId),
+  ]);
   await announce(env, { type: "cameras.revoked" });
+  await hastenKeys(env, now);
 }
 
 /** Every door of the operator, by number. */
@@ -121,12 +157,16 @@ export async function listDoors(env: Env): Promise<OpenDoor[]> {
 }
 
 /** Adds a door and answers its number. Throws `invalid` unless `deviceId` is a lock, `cam` a camera and `open` a URL. */
-export async function addDoor(env: Env, door: NewDoorFields): Promise<number> {
+export async function addDoor(env: Env, door: NewDoorFields, now = new Date()): Promise<number> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   await refuseWrongDevices(db, operator, door);
   const sealed = await sealUrl(env, door.deviceId, door.open);
   const { entrance = null, openTrait = "GET" } = door;
-  const [added] = await insertDoor(db, { ...door, operator, entrance, openTrait, open: sealed });
+  const [[added]] = await db.batch([
+    insertDoor(db, { ...door, operator, entrance, openTrait, open: sealed }),
+    ...keysAfter(env, { locks: [door.deviceId] }, now),
+  ]);
+  await hastenKeys(env, now);
   return added!.id;
 }
 
@@ -147,8 +187,15 @@ export async function changeDoor(env: Env, id: number, change: DoorChange, now =
     await update;
     return;
   }
-  await db.batch([revokeCamerasOfDevices(db, operator, [door.deviceId], now), update]);
+  const scope = { locks: [door.deviceId, deviceId] };
+  await db.batch([
+    keysBefore(env, scope, now),
+    revokeCamerasOfDevices(db, operator, [door.deviceId], now),
+    update,
+    ...keysAfter(env, scope, now),
+  ]);
   await announce(env, { type: "cameras.revoked" });
+  await hastenKeys(env, now);
 }
 
 /** Removes a door; those who saw its camera only through it lose it. One that is not there is no error. */
@@ -156,8 +203,15 @@ export async function deleteDoor(env: Env, id: number, now = new Date()): Promis
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   const door = await doorRow(db, operator, id);
   if (!door) return;
-  await db.batch([revokeCamerasOfDevices(db, operator, [door.deviceId], now), deleteDoorRow(db, operator, id)]);
+  const scope = { locks: [door.deviceId] };
+  await db.batch([
+    keysBefore(env, scope, now),
+    revokeCamerasOfDevices(db, operator, [door.deviceId], now),
+    deleteDoorRow(db, operator, id),
+    ...keysAfter(env, scope, now),
+  ]);
   await announce(env, { type: "cameras.revoked" });
+  await hastenKeys(env, now);
 }
 
 /** The URL that opens the door, with the panel's credentials inside. Never for an answer to a resident, nor for a log. */

@@ -1,13 +1,11 @@
-import { and, asc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
-import { alias } from "drizzle-orm/sqlite-core";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import { encodeTime } from "ulid";
-import { contracts } from "#operator/tables.ts";
 import type { Db, Statement } from "#platform/db.ts";
 import { flatCodes, guests } from "./guests/tables.ts";
 import { eventSubscriptions, events } from "./log/tables.ts";
 import { listed } from "./registry-queries.ts";
 import { shItems, shNodes, shRooms } from "./smart-home/tables.ts";
-import { cameraRevocations, devices, doors, homes, keys, rights } from "./tables.ts";
+import { cameraRevocations, devices, homes, keys, rights } from "./tables.ts";
 
 export function rightsOfContract(db: Db, operator: string, uid: number) {
   return db
@@ -49,21 +47,6 @@ export function keysOfContract(db: Db, operator: string, uid: number) {
     .from(keys)
     .where(and(eq(keys.operator, operator), eq(keys.uid, uid)))
     .orderBy(asc(keys.createdAt), asc(keys.key))
-    .all();
-}
-
-/** The panels at the contract's doors: the active camera of the first door of each active lock. */
-export function panelsOfContract(db: Db, operator: string, uid: number) {
-  const lock = alias(devices, "lock");
-  const { deviceId, uuid, paneltype, panelip, secrets } = devices;
-  return db
-    .selectDistinct({ deviceId, uuid, paneltype, panelip, secrets, flat: contracts.flat })
-    .from(rights)
-    .innerJoin(lock, and(eq(lock.deviceId, rights.deviceId), eq(lock.type, 3), eq(lock.isActive, true)))
-    .innerJoin(doors, sql`${doors.id} = (SELECT min(d.id) FROM doors AS d WHERE d.device_id = ${lock.deviceId})`)
-    .innerJoin(devices, and(eq(deviceId, doors.cam), inArray(devices.type, [1, 2]), eq(devices.isActive, true)))
-    .innerJoin(contracts, and(eq(contracts.operator, rights.operator), eq(contracts.uid, rights.uid)))
-    .where(and(eq(rights.operator, operator), eq(rights.uid, uid), isNotNull(panelip)))
     .all();
 }
 

@@ -2,7 +2,7 @@ import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { announce } from "#platform/signals.ts";
-import { tellPanels } from "./panel-keys.ts";
+import { hastenKeys, keysAfter, keysBefore } from "./panels/panel-keys.ts";
 import { deviceTypes } from "./registry-queries.ts";
 import {
   deleteKeyRow,
@@ -19,22 +19,26 @@ export function rightsOf(env: Env, uid: number) {
   return rightsOfContract(database(env), settings(env).OPERATOR, uid);
 }
 
-/** Lets the contract use these devices, too. Throws `not_found`, and gives none, when one of them does not exist. */
-export async function giveRights(env: Env, uid: number, deviceIds: readonly number[]): Promise<void> {
+/** Lets the contract use these devices, too, and has its keys told to their panels. Throws `not_found`, and gives none, when one of them does not exist. */
+export async function giveRights(env: Env, uid: number, deviceIds: readonly number[], now = new Date()): Promise<void> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   const known = await deviceTypes(db, operator, deviceIds);
   if (known.length < new Set(deviceIds).size) throw new AppError("not_found", "There is no such device");
-  await insertRights(db, operator, uid, deviceIds);
+  await db.batch([insertRights(db, operator, uid, deviceIds), ...keysAfter(env, { uid }, now)]);
+  await hastenKeys(env, now);
 }
 
-/** Takes these devices from the contract, and with them its camera tokens. What it does not have is passed over. */
+/** Takes these devices from the contract, and with them its camera tokens and its keys on their panels. What it does not have is passed over. */
 export async function takeRights(env: Env, uid: number, deviceIds: readonly number[], now = new Date()): Promise<void> {
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   await db.batch([
+    keysBefore(env, { uid }, now),
     revokeCamerasOfRights(db, operator, uid, deviceIds, now),
     deleteRights(db, operator, uid, deviceIds),
+    ...keysAfter(env, { uid }, now),
   ]);
   await announce(env, { type: "cameras.revoked" });
+  await hastenKeys(env, now);
 }
 
 /** The RFID keys of the contract, oldest first. */
@@ -52,15 +56,19 @@ export async function addKey(
   now = new Date(),
 ): Promise<void> {
   const row = { operator: settings(env).OPERATOR, uid, key: normalKey(key), comment, createdAt: now };
-  await upsertKey(database(env), row);
-  await tellPanels(env, "add", uid, row.key);
+  await database(env).batch([upsertKey(database(env), row), ...keysAfter(env, { uid }, now, row)]);
+  await hastenKeys(env, now);
 }
 
 /** Removes a key from the contract and its panels. One that it does not have is no error. */
-export async function deleteKey(env: Env, uid: number, text: string): Promise<void> {
-  const key = normalKey(text);
-  await deleteKeyRow(database(env), settings(env).OPERATOR, uid, key);
-  await tellPanels(env, "remove", uid, key);
+export async function deleteKey(env: Env, uid: number, text: string, now = new Date()): Promise<void> {
+  const [db, key] = [database(env), normalKey(text)];
+  await db.batch([
+    keysBefore(env, { uid }, now),
+    deleteKeyRow(db, settings(env).OPERATOR, uid, key),
+    ...keysAfter(env, { uid }, now),
+  ]);
+  await hastenKeys(env, now);
 }
 
 /** Whole bytes of hex, in lower case: 1 to 16 of them, as readers send them. */

@@ -1,12 +1,12 @@
 // Door panels that keep their own list of keys, by paneltype: docs/contracts.md, "Panels".
 import { type Env, settings } from "#env.ts";
-import { database } from "#platform/db.ts";
+import { AppError } from "#platform/errors.ts";
 import { callWithCredentials, hostAllowed } from "#platform/outbound.ts";
-import { secretsOf } from "./device-secrets.ts";
-import { panelsOfContract } from "./rights-queries.ts";
+import { secretsOf } from "../device-secrets.ts";
+import type { Device } from "../tables.ts";
 
 /** A key of a flat, as a panel is told of it. */
-interface PanelKey {
+export interface PanelKey {
   key: string;
   flat: string;
 }
@@ -30,38 +30,31 @@ const sokol: PanelKind = {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ uuid: key, panelCode: Number(flat), encryption: false }),
     }),
-  remove: (call, { key }) => call(`/key/store/${key}`, { method: "DELETE" }),
+  remove: async (call, { key }) => {
+    const response = await call(`/key/store/${key}`, { method: "DELETE" });
+    if (response.status !== 404) return response;
+    await response.body?.cancel();
+    return new Response(null, { status: 204 }); // what is not there has been removed
+  },
 };
 
 const KINDS: Record<number, PanelKind> = { 1: beward, 2: sokol };
 
-/**
- * Tells every panel at the contract's doors about a key. What a panel answers changes nothing for the caller,
- * whose key is in our table already; a failure is logged by the number of the device.
- */
-export async function tellPanels(env: Env, change: "add" | "remove", uid: number, key: string): Promise<void> {
-  const panels = await panelsOfContract(database(env), settings(env).OPERATOR, uid);
-  await Promise.all(
-    panels.map(async ({ flat, ...panel }) => {
-      try {
-        const kind = KINDS[panel.paneltype ?? 0];
-        if (!kind || !flat || !/^\d+$/.test(flat)) return;
-        const response = await kind[change](await callerOf(env, panel), { key, flat });
-        await response.body?.cancel();
-        if (!response.ok) console.warn(`panel ${panel.deviceId}: key not changed, HTTP ${response.status}`);
-      } catch (error) {
-        console.warn(`panel ${panel.deviceId}: key not changed,`, error instanceof Error ? error.message : error);
-      }
-    }),
-  );
+/** Tells one panel of one key, and answers its HTTP status. Throws AppError `unavailable` for a panel that cannot be asked. */
+export async function tellPanel(env: Env, panel: Device, change: "add" | "remove", key: PanelKey): Promise<number> {
+  const kind = KINDS[panel.paneltype ?? 0];
+  if (!kind || !panel.panelip || !panel.isActive) throw new AppError("unavailable", "no panel that takes keys");
+  const response = await kind[change](await callerOf(env, panel), key);
+  await response.body?.cancel();
+  return response.status;
 }
 
-type Panel = Omit<Awaited<ReturnType<typeof panelsOfContract>>[number], "flat">;
-
-async function callerOf(env: Env, panel: Panel): Promise<Call> {
+async function callerOf(env: Env, panel: Device): Promise<Call> {
   const { PANEL_HOSTS, ENVIRONMENT } = settings(env);
-  const base = new URL(`http://${panel.panelip}`);
-  if (!hostAllowed(base, PANEL_HOSTS, ENVIRONMENT === "development")) throw new Error("not in PANEL_HOSTS");
+  const base = URL.parse(`http://${panel.panelip}`);
+  if (!base) throw new AppError("unavailable", "its address is none");
+  if (!hostAllowed(base, PANEL_HOSTS, ENVIRONMENT === "development"))
+    throw new AppError("unavailable", "not in PANEL_HOSTS");
   const { panellogin, panelpasswd } = await secretsOf(env, panel);
   base.username = encodeURIComponent(panellogin ?? "");
   base.password = encodeURIComponent(panelpasswd ?? "");
