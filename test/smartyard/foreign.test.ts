@@ -23,6 +23,7 @@ beforeAll(async () => {
 });
 
 const GUEST = aPhone();
+const JPEG = Buffer.from("ffd8ffe000104a464946", "hex").toString("base64");
 
 const ids = (): [string, object][] => [
   ["address/intercom", { flatId: theirs.uid }],
@@ -67,8 +68,10 @@ test("the table has a case for every id, and the owner is welcome with each", as
 
 /** Those that look an id up, and so refuse the neighbour's; the others have no use for one. */
 const LOOKS_UP = new Set(["address/intercom", "address/resetCode", "address/openDoor", "user/endSession"]);
-for (const method of ["access", "resend"]) LOOKS_UP.add(`address/${method}`);
+for (const method of ["address/access", "address/resend", "user/sendPassport"]) LOOKS_UP.add(method);
 for (const method of ["all", "allTree", "camMap", "door"]) LOOKS_UP.add(`cctv/${method}`);
+/** And those that want a secret, which the ids are not. */
+const WANTS_SECRET = new Set(["user/addMyPhone"]);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
 
 test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
@@ -92,6 +95,8 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
       accessToken: owner.token,
       guestPhone: owner.phone,
       token: ownerCameraToken,
+      ...{ contract: `c${uid}`, login: `c${uid}`, password: "guess", QR: `https://sa.example.net/${ownerSession}` },
+      passport: JPEG,
     };
     const response = await mobile(
       method,
@@ -99,7 +104,8 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
       { token: stranger.token },
     );
     const text = await response.text();
-    expect([method, response.status < 300]).toEqual([method, !LOOKS_UP.has(method)]);
+    expect([method, response.status < 300]).toEqual([method, !LOOKS_UP.has(method) && !WANTS_SECRET.has(method)]);
+    if (WANTS_SECRET.has(method)) expect(response.status).toBe(403);
     if (LOOKS_UP.has(method)) expect(response.status).toBe(404);
     for (const secret of [String(uid), theirs.camera.uuid, ownerSession, ownerCameraToken, owner.phone])
       expect(text).not.toContain(secret);

@@ -11,6 +11,7 @@ export const PROTECTED = [
   ],
   ...["user/sessions", "user/endSession", "user/endOtherSessions", "user/logout", "user/deleteAccount"],
   ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
-  ...["address/access", "address/resend", "address/getHcsList", "address/offices"],
+  ...["address/access", "address/resend", "address/getHcsList", "address/offices", "address/registerQR"],
+  ...["user/addMyPhone", "user/restore", "user/sendPassport"],
   ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
 ];
