@@ -73,9 +73,9 @@ export async function changePlaces(env: Env, towns: readonly Town[], { replace }
   const list = toldPlaces(towns);
   const of = (kind: Place["kind"]) => list.filter((place) => place.kind === kind);
   await db.batch([
-    ...writePlaces(db, OPERATOR, of("location")),
-    ...writePlaces(db, OPERATOR, of("street")),
-    ...writePlaces(db, OPERATOR, of("house")),
+    writePlaces(db, OPERATOR, of("location")),
+    writePlaces(db, OPERATOR, of("street")),
+    writePlaces(db, OPERATOR, of("house")),
     ...(replace ? [deleteOtherPlaces(db, OPERATOR, list)] : []),
   ]);
 }

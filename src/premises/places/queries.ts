@@ -79,7 +79,7 @@ export function houseOfStreet(db: Db, operator: string, addresses: readonly stri
       and(
         isNotNull(places.latitude),
         isNotNull(places.longitude),
-        sql`${places.parent} IN (SELECT s.id FROM ${places} AS s WHERE s.operator = ${operator} AND s.kind = 'street'
+        sql`${places.parent} IN (SELECT s.id FROM ${places} AS s WHERE s.operator = ${operator} AND +s.kind = 'street'
           AND s.search IN (SELECT value FROM json_each(${JSON.stringify(addresses)})))`,
       ),
     )
@@ -134,33 +134,33 @@ const told = (list: readonly ToldPlace[], operator: string): SQL => sql`(
       AND p.type = value ->> '$.parent.type' AND p.kind = iif(value ->> 'kind' = 'house', 'street', 'location')) AS parent
   FROM json_each(${JSON.stringify(list)}))`;
 
-/** Two streets of one name may be of different types; two houses of one address may stand in them. */
-const isSame = (operator: string): SQL => sql`places.operator = ${operator} AND places.search = t.search
-  AND places.kind = t.kind AND places.type = t.type AND places.parent IS t.parent`;
+/**
+ * Which row `p` a told place `t` is. Two streets of one name may be of different types; two houses of one address may stand in
+ * them. The row is found by its address: by nothing else are there as few.
+ */
+const isSame = (operator: string): SQL => sql`p.operator = ${operator} AND p.search = t.search
+  AND +p.kind = t.kind AND +p.type = t.type AND +p.parent IS t.parent`;
 
-/** Writes places of one kind: those that are new, and what is told of those that are known. */
+/** Writes places of one kind: those that are new, and what is told of those that are known, which keep their numbers. */
 export function writePlaces(db: Db, operator: string, list: readonly ToldPlace[]) {
-  return [
-    db
-      .update(places)
-      .set({
-        ...{ name: sql`t.name`, services: sql`t.services` },
-        ...{
-          latitude: sql`coalesce(t.latitude, places.latitude)`,
-          longitude: sql`coalesce(t.longitude, places.longitude)`,
-        },
-      })
-      .from(sql`${told(list, operator)} AS t`)
-      .where(isSame(operator)),
-    db.insert(places).select(
-      sql`SELECT NULL, ${operator}, t.kind, t.parent, t.name, t.type, t.search, t.latitude, t.longitude, t.services
-        FROM ${told(list, operator)} AS t WHERE NOT EXISTS (SELECT 1 FROM places WHERE ${isSame(operator)})`,
-    ),
-  ] as const;
+  return db
+    .insert(places)
+    .select(
+      sql`SELECT p.id, ${operator}, t.kind, t.parent, t.name, t.type, t.search, t.latitude, t.longitude, t.services
+        FROM ${told(list, operator)} AS t LEFT JOIN places AS p ON ${isSame(operator)} WHERE true`,
+    )
+    .onConflictDoUpdate({
+      target: places.id,
+      set: {
+        ...{ name: sql`excluded.name`, services: sql`excluded.services` },
+        latitude: sql`coalesce(excluded.latitude, places.latitude)`,
+        longitude: sql`coalesce(excluded.longitude, places.longitude)`,
+      },
+    });
 }
 
 /** Deletes the places that are not among the told ones, with all that lies in them. */
 export function deleteOtherPlaces(db: Db, operator: string, list: readonly ToldPlace[]) {
-  const named = sql`SELECT places.id FROM ${told(list, operator)} AS t CROSS JOIN places ON ${isSame(operator)}`;
+  const named = sql`SELECT p.id FROM ${told(list, operator)} AS t CROSS JOIN places AS p ON ${isSame(operator)}`;
   return db.delete(places).where(and(eq(places.operator, operator), sql`id NOT IN (${named})`));
 }
