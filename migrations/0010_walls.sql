@@ -206,6 +206,7 @@ CREATE TABLE faces (
   PRIMARY KEY (operator, uid, id)
 ) STRICT;
 
+CREATE INDEX faces_account ON faces (operator, account_id);
 CREATE INDEX faces_event ON faces (operator, event_id);
 CREATE INDEX faces_face ON faces (operator, id);
 

@@ -6,6 +6,7 @@ import { leave, registerPush } from "#identity/installs/installs.ts";
 import { tellPeople } from "#identity/installs/tell.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { randomId } from "#platform/crypto.ts";
+import { faceKey } from "#premises/faces/faces.ts";
 import { forgetLeavers } from "#premises/leavers.ts";
 import { aDomain, aMember } from "../support/domains.ts";
 import { aPerson } from "../support/shield.ts";
@@ -25,6 +26,11 @@ async function aReader(): Promise<SignedInResident> {
 
 async function insertWishes({ account, phone }: SignedInResident): Promise<void> {
   const uid = aUid();
+  uids.set(account, uid);
+  await env.FILES.put(faceKey(uid, uid), "a face");
+  await env.DB.prepare("INSERT INTO faces (operator, uid, id, account_id, created_at) VALUES (?, ?, ?, ?, 1)")
+    .bind(MAIN, uid, uid, account)
+    .run();
   await env.DB.batch([
     env.DB.prepare(
       "INSERT INTO chat_messages (operator, phone, author, text, created_at) VALUES (?, ?, 'resident', 'x', 1)",
@@ -47,8 +53,12 @@ async function insertWishes({ account, phone }: SignedInResident): Promise<void>
   ]);
 }
 
+const uids = new Map<string, number>();
+const pictureIsThere = async ({ account }: SignedInResident) =>
+  (await env.FILES.head(faceKey(uids.get(account)!, uids.get(account)!))) !== null;
+
 const IDENTITYS = ["app_installs", "residents", "inbox_messages", "chat_messages"];
-const PREMISES = ["event_subscriptions", "fragment_readers"];
+const PREMISES = ["event_subscriptions", "faces", "fragment_readers"];
 
 /** In which of these tables something of the person is. */
 async function kept({ account, phone }: SignedInResident, tables: readonly string[]): Promise<string[]> {
@@ -71,6 +81,21 @@ test("whoever is deleted leaves no app, no letters, no wishes; a neighbour keeps
   expect(await kept(leaver, IDENTITYS)).toEqual([]);
   await vi.waitFor(async () => expect(await kept(leaver, PREMISES)).toEqual([]), { timeout: 10_000 });
   expect(await kept(neighbour, [...IDENTITYS, ...PREMISES])).toEqual([...IDENTITYS, ...PREMISES]);
+  expect([await pictureIsThere(leaver), await pictureIsThere(neighbour)]).toEqual([false, true]);
+});
+
+test("the face server is to forget the face that only the leaver had marked", async () => {
+  const [leaver, neighbour] = [await aReader(), await aReader()];
+  const [own, shared] = [uids.get(leaver.account)!, uids.get(neighbour.account)!];
+  await env.DB.prepare("INSERT INTO faces (operator, uid, id, account_id, created_at) VALUES (?, ?, ?, ?, 1)")
+    .bind(MAIN, own, shared, leaver.account)
+    .run();
+  await leave(env, leaver);
+  await vi.waitFor(async () => expect(await kept(leaver, ["faces"])).toEqual([]), { timeout: 10_000 });
+  const waiting = await env.DB.prepare("SELECT id FROM faces_to_forget WHERE operator = ? AND id IN (?, ?)")
+    .bind(MAIN, own, shared)
+    .all();
+  expect(waiting.results).toEqual([{ id: own }]);
 });
 
 test("where the signal got lost, the minute's sweep forgets them", async () => {

@@ -1,7 +1,7 @@
 import { and, asc, eq, inArray, isNull, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
-import { compared, type Db } from "#platform/db.ts";
+import { type Condition, compared, type Db } from "#platform/db.ts";
 import { devices, doors, homes, rights } from "../tables.ts";
 import { type Face, faces, facesToForget } from "./tables.ts";
 
@@ -15,6 +15,16 @@ export function facesOf(db: Db, operator: string, uid: number) {
     .where(and(eq(faces.operator, operator), eq(faces.uid, uid)))
     .orderBy(asc(faces.id))
     .limit(FACES_OF_FLAT)
+    .all();
+}
+
+/** The faces that these accounts, named by a subquery, have marked, in whatever flats. */
+export function facesMarkedBy(db: Db, operator: string, accounts: Condition, limit: number) {
+  return db
+    .select({ operator: faces.operator, uid: faces.uid, id: faces.id })
+    .from(faces)
+    .where(and(eq(faces.operator, operator), sql`${faces.accountId} IN (${accounts})`))
+    .limit(limit)
     .all();
 }
 

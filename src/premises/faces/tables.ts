@@ -14,6 +14,7 @@ export const faces = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.uid, t.id] }),
+    index("faces_account").on(t.operator, t.accountId),
     index("faces_event").on(t.operator, t.eventId),
     index("faces_face").on(t.operator, t.id),
   ],
