@@ -6,7 +6,7 @@ import { endInvoices, takeUnsettled } from "./queries.ts";
 import { settle } from "./settle.ts";
 
 /** A callback takes seconds; whoever types a card's number takes minutes. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 /** What was not paid in so long is not asked about any more. */
 const LIFE_MS = 7 * 86_400_000;
 /** Questions to the bank in one minute. */
