@@ -161,7 +161,7 @@ export function waitingEvents(db: Db, operator: string, until: Date, limit: numb
     .select()
     .from(events)
     .where(and(eq(events.operator, operator), lte(events.at, until)))
-    .orderBy(asc(events.at), asc(events.id))
+    .orderBy(asc(events.at))
     .limit(limit);
 }
 
@@ -170,7 +170,7 @@ export function waitingCameraEvents(db: Db, operator: string, until: Date, limit
     .select()
     .from(cameraEvents)
     .where(and(eq(cameraEvents.operator, operator), lte(cameraEvents.startedAt, until)))
-    .orderBy(asc(cameraEvents.startedAt), asc(cameraEvents.id))
+    .orderBy(asc(cameraEvents.startedAt))
     .limit(limit);
 }
 
@@ -195,6 +195,6 @@ export function deleteOld(db: Db, log: keyof typeof LOGS, operator: string, time
     .limit(limit);
   return db
     .delete(table)
-    .where(and(eq(compared(table.operator), operator), inArray(table.id, oldest)))
+    .where(and(eq(table.operator, operator), inArray(table.id, oldest)))
     .returning({ id: table.id });
 }

@@ -27,7 +27,9 @@ export async function photograph(env: Env, device: PhotographedDevice): Promise<
   const url = URL.parse(camshot);
   if (!url || !hostAllowed(url, PANEL_HOSTS, ENVIRONMENT === "development"))
     throw silent(`camera ${device.deviceId}: its camshot is not in PANEL_HOSTS`);
-  const response = await callWithCredentials(url, { timeLimitMs: TIME_LIMIT_MS });
+  const response = await callWithCredentials(url, { timeLimitMs: TIME_LIMIT_MS }).catch((cause: unknown) => {
+    throw silent(`camera ${device.deviceId}: no answer`, cause);
+  });
   if (response.status !== 200) {
     await response.body?.cancel();
     throw silent(`camera ${device.deviceId}: HTTP ${response.status}`);
