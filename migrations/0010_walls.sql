@@ -194,6 +194,8 @@ CREATE TABLE panel_jobs (
 ) STRICT;
 
 CREATE INDEX panel_jobs_due ON panel_jobs (operator, state, next_attempt_at);
+CREATE INDEX panel_jobs_uid ON panel_jobs (operator, uid);
+CREATE INDEX panel_jobs_forgotten ON panel_jobs (operator, updated_at) WHERE change = 'remove';
 
 -- Faces that a resident marked in the event log. The pictures and the recognition are the face server's.
 CREATE TABLE faces (

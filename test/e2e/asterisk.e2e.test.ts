@@ -46,3 +46,37 @@ test.skipIf(!isHere)(
     expect(await register(asterisk.port, { user: "131002", password: "s3cret" })).toBe(401);
   },
 );
+
+test.skipIf(!isHere)("a phone registers with the extension that the push of its call has brought", async () => {
+  const { device_id } = await aPanel({ is_active: true, domophoneid: 31_010, sippassword: "s3cret", dtmf: 1 });
+  const { devices } = await yardgate.billing("devices_list");
+  const { device_uuid } = devices.find((device: { device_id: number }) => device.device_id === device_id);
+  const { clients } = await yardgate.billing("users/clients");
+  const { uid } = clients.find(({ phones }: { phones: string[] }) => phones.includes("79161230001"));
+  await yardgate.billing("rights_add", { uid, device_id });
+  const resident = /getAddressList -H 'Authorization: Bearer ([^']+)'/.exec(yardgate.output())![1]!;
+  const token = "e2e-push-token-0123456789";
+  expect(
+    (await yardgate.api("user/registerPushToken", { platform: "android", pushToken: token }, resident)).status,
+  ).toBe(204);
+
+  const account = { user: "2000000042", password: "f00dcafe" };
+  expect(await register(asterisk.port, account)).toBe(401);
+  const call = {
+    token,
+    platform: 0,
+    extension: 2000000042,
+    hash: "f00dcafe",
+    dtmf: 1,
+    device_uuid,
+    uid,
+    flatNumber: 8,
+  };
+  const pushed = await fetch(`${yardgate.url}/asterisk/extensions/push`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${INTEGRATION_TOKEN}`, "content-type": "application/json" },
+    body: JSON.stringify({ ...call, callerId: "Подъезд 2" }),
+  });
+  expect([pushed.status, await pushed.text()]).toEqual([200, ""]);
+  expect(await register(asterisk.port, account)).toBe(200);
+});

@@ -10,7 +10,10 @@ interface Asking {
   authorization?: string;
 }
 
-/** Asks for SIP accounts as res_config_curl does: a form in, with the credentials of the URL as Basic. */
+/**
+ * Asks for SIP accounts as res_config_curl of Asterisk 16 was recorded to do: `POST …/multi`, the credentials of the URL as Basic,
+ * `Content-Type: application/x-www-form-urlencoded`, and fields whose spaces are `%20`.
+ */
 export async function realtime(path: string, form = "", { env: environment = env }: Asking = {}): Promise<string> {
   const response = await call(
     `/asterisk/${path}`,

@@ -47,6 +47,17 @@ test.each([
   expect((await aDoor(fields)).door).toMatchObject(kept);
 });
 
+test("a door is told which plate camera and which controller stand at it, and is rid of them again", async () => {
+  const readers = { rubetek_uuid: "AB12cd", rubetek_ext: "1", z5r_serial: 44374 };
+  const { lock, door } = await aDoor(readers);
+  expect(door).toMatchObject({ rubetek_uuid: "ab12cd", rubetek_ext: 1, z5r_serial: "44374" });
+  expect(await said("doors_mod/", { doors_id: door.id, rubetek_ext: false, name: "Ворота" })).toEqual(DONE);
+  expect(await doorOf(lock)).toMatchObject({ rubetek_uuid: "ab12cd", rubetek_ext: 0, z5r_serial: "44374" });
+  const none = { rubetek_uuid: null, rubetek_ext: null, z5r_serial: null };
+  expect(await said("doors_mod/", { doors_id: door.id, ...none })).toEqual(DONE);
+  for (const name of Object.keys(none)) expect(await doorOf(lock)).not.toHaveProperty(name);
+});
+
 test("the URL is sealed in the database, and opens for the door opener", async () => {
   const { door } = await aDoor();
   const row = await env.DB.prepare("SELECT * FROM doors WHERE id = ?").bind(door.id).first<{ open: string }>();

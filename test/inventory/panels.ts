@@ -7,7 +7,7 @@ import type { PanelJob } from "#premises/panels/tables.ts";
 export const aPanelAddress = () => `127.0.0.1:${20_000 + Number(randomDigits(4)) * 4}`;
 
 /** Stands in for all panels; writes down what each of them is told, without its address. */
-export function panels(answer: (request: Request) => Response = () => new Response("OK")) {
+export function panels(answer: (request: Request) => Response | Promise<Response> = () => new Response("OK")) {
   const told = new Map<string, string[]>();
   const at = (host: string) => told.get(host) ?? told.set(host, []).get(host)!;
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -41,4 +41,9 @@ export async function settled(uid: number): Promise<void> {
     },
     { timeout: 10_000, interval: 20 },
   );
+}
+
+/** Takes back what panels have yet to do: after a test there is no panel any more. */
+export async function clearPanels(): Promise<void> {
+  await env.DB.prepare("DELETE FROM panel_jobs WHERE state IN ('queued', 'sending')").run();
 }

@@ -78,7 +78,7 @@ export function unwantKeys(db: Db, wanting: Wanting) {
   const { deviceId, uid, key } = panelJobs;
   const isMeant =
     "uid" in scope
-      ? eq(uid, scope.uid)
+      ? sql`${uid} = ${scope.uid}`
       : "panels" in scope
         ? sql`${deviceId} IN ${listed(scope.panels)}`
         : sql`${uid} IN (SELECT uid FROM rights WHERE +operator = ${operator} AND device_id IN ${listed(scope.locks)})`;
@@ -181,7 +181,7 @@ export function otherHolder(db: Db, { operator, deviceId, uid, key }: PanelJob) 
 /** Keys that panels have forgotten long ago. */
 export function deleteForgotten(db: Db, operator: string, before: Date, limit: number) {
   return db.delete(panelJobs).where(
-    sql`rowid IN (SELECT rowid FROM panel_jobs WHERE +operator = ${operator} AND state IN ('done', 'failed')
-      AND change = 'remove' AND updated_at < ${before.getTime()} LIMIT ${limit})`,
+    sql`rowid IN (SELECT rowid FROM panel_jobs INDEXED BY panel_jobs_forgotten
+      WHERE operator = ${operator} AND change = 'remove' AND state IN ('done', 'failed') AND updated_at < ${before.getTime()} LIMIT ${limit})`,
   );
 }

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { instant, operator } from "#platform/db.ts";
 
@@ -21,6 +22,8 @@ export const panelJobs = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.deviceId, t.uid, t.key] }),
     index("panel_jobs_due").on(t.operator, t.state, t.nextAttemptAt),
+    index("panel_jobs_uid").on(t.operator, t.uid),
+    index("panel_jobs_forgotten").on(t.operator, t.updatedAt).where(sql`change = 'remove'`),
   ],
 );
 
