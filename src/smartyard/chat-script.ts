@@ -10,7 +10,7 @@ export const CHAT_SCRIPT = String.raw`
 
   async function bridged() {
     if (window.Android && window.Android.bearerToken) return window.Android.bearerToken();
-    return typeof window.bearerToken === "function" ? await window.bearerToken() : "";
+    return typeof bearerToken === "function" ? await bearerToken() : "";
   }
 
   async function findToken() {
@@ -60,9 +60,10 @@ export const CHAT_SCRIPT = String.raw`
 
   function show(fresh) {
     const follow = last === undefined || isAtEnd();
-    const pending = lines.querySelector(".waiting, .failed");
     for (const line of fresh) {
       const its = line.date.slice(0, 10);
+      lines.querySelector('[data-id="' + line.id + '"]')?.remove();
+      const pending = lines.querySelector(".waiting, .failed");
       if (its !== day) lines.insertBefore(element("li", its.split("-").reverse().join("."), "day"), pending);
       day = its;
       lines.insertBefore(bubble(line), pending);
@@ -111,9 +112,9 @@ export const CHAT_SCRIPT = String.raw`
     item.title = "";
     item.onclick = null;
     try {
-      await ask("send", { text, key });
-      await turn;
-      item.remove();
+      const { id } = await ask("send", { text, key });
+      if (last >= id) item.remove();
+      item.dataset.id = id;
       await poll();
     } catch (error) {
       if (error.status === 401) return stop();

@@ -16,7 +16,7 @@ const WORDS = {
 const STYLE = raw(`
 .yg-inbox-page{margin:0;background:#f3f4f7;color-scheme:light dark}
 .yg-inbox{box-sizing:border-box;max-width:40rem;margin:0 auto;padding:12px;font:16px/1.45 system-ui,sans-serif}
-.yg-message{margin:0 0 12px;padding:14px 16px;border-radius:14px;background:#fff;color:#1d2129;border-left:4px solid transparent;overflow-wrap:anywhere}
+.yg-message{margin:0 0 12px;padding:14px 16px;border-radius:14px;background:#fff;color:#1d2129;border-left:4px solid transparent;box-shadow:0 0 0 1px rgb(128 128 128/.18);overflow-wrap:anywhere}
 .yg-fresh{border-left-color:#2f7cf6}
 .yg-head{margin:0 0 4px;font-size:17px;font-weight:600;line-height:1.3}
 .yg-text{margin:0;white-space:pre-line;unicode-bidi:plaintext}

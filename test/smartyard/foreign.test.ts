@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { beforeAll, expect, test } from "vitest";
 import { listSessions } from "#identity/sessions/sessions.ts";
+import { putIntoInbox } from "#messaging/inbox/inbox.ts";
 import { PROTECTED } from "../support/methods.ts";
 import { aHome, aPhone, aResident, call, mobile, outside, type SignedInResident } from "../support/world.ts";
 
@@ -11,6 +12,7 @@ let stranger: SignedInResident;
 let theirs: Awaited<ReturnType<typeof aHome>>;
 let ownerSession: string;
 let ownerCameraToken: string;
+let theirMessage: number;
 
 beforeAll(async () => {
   const [phone, otherPhone] = [aPhone(), aPhone()];
@@ -19,6 +21,8 @@ beforeAll(async () => {
   await aHome({ phones: [otherPhone], open: "http://127.0.0.1:8081/open" });
   ownerSession = (await listSessions(env, "main", owner.account))[0]!.id;
   const all = await mobile("cctv/all", { houseId: theirs.uid }, { token: owner.token });
+  const news = { title: "Ремонт", text: "Завтра", action: "inbox" };
+  theirMessage = (await putIntoInbox(env, [phone], news)).get(phone)!.id;
   ownerCameraToken = (await all.json<{ data: [{ token: string }] }>()).data[0].token;
 });
 
@@ -70,6 +74,8 @@ test("the table has a case for every id, and the owner is welcome with each", as
 const LOOKS_UP = new Set(["address/intercom", "address/resetCode", "address/openDoor", "user/endSession"]);
 for (const method of ["address/access", "address/resend", "user/sendPassport"]) LOOKS_UP.add(method);
 for (const method of ["all", "allTree", "camMap", "door"]) LOOKS_UP.add(`cctv/${method}`);
+for (const method of ["ext/ext", "inbox/delivered", "inbox/readed", "sip/helpMe"]) LOOKS_UP.add(method);
+for (const method of PROTECTED) if (method.startsWith("sh/")) LOOKS_UP.add(method);
 /** And those that want a secret, which the ids are not. */
 const WANTS_SECRET = new Set(["user/addMyPhone"]);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
@@ -97,6 +103,8 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
       token: ownerCameraToken,
       ...{ contract: `c${uid}`, login: `c${uid}`, password: "guess", QR: `https://sa.example.net/${ownerSession}` },
       passport: JPEG,
+      ...{ extId: "x", messageId: theirMessage, text: "x", nodeName: "x", nodeKey: "x", nodeUuid: "x", nodeId: "x" },
+      ...{ roomId: "x", itemId: "x", ...(method.startsWith("sh/") && { type: "lamp" }) },
     };
     const response = await mobile(
       method,

@@ -13,5 +13,9 @@ export const PROTECTED = [
   ...["address/getAddressList", "address/getSettingsList", "address/intercom", "address/resetCode", "address/openDoor"],
   ...["address/access", "address/resend", "address/getHcsList", "address/offices", "address/registerQR"],
   ...["user/addMyPhone", "user/restore", "user/sendPassport"],
-  ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list"],
+  ...["cctv/all", "cctv/allTree", "cctv/camMap", "cctv/door", "cctv/overview", "ext/options", "ext/list", "ext/ext"],
+  ...["inbox/inbox", "inbox/unreaded", "inbox/delivered", "inbox/readed", "inbox/alert", "inbox/chatReaded"],
+  ...["chat/messages", "chat/send", "chat/readed", "sip/helpMe"],
+  ...["getNode", "setNode", "delNode", "getRooms", "setRoom", "delRoom"].map((method) => `sh/${method}`),
+  ...["getItems", "newItems", "setItem", "delItem"].map((method) => `sh/${method}`),
 ];
