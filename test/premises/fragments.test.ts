@@ -1,6 +1,6 @@
 import { env } from "cloudflare:test";
 import { Buffer } from "node:buffer";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { fileName } from "#premises/archive/file-names.ts";
 import { fragmentLink, prepareFragment } from "#premises/archive/fragments.ts";
 import { PART_BYTES } from "#premises/archive/part-writer.ts";
@@ -12,6 +12,9 @@ import { aMediaServer, aRequest, deliver, FILE, hush, isEqual, keptFile, rowOf }
 
 beforeEach(() => void hush());
 afterEach(() => vi.restoreAllMocks());
+// Some of them move tens of megabytes, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 30_000 });
+afterAll(() => vi.resetConfig());
 
 const DAY = 86_400_000;
 const partsOf = async (id: number) => JSON.parse((await rowOf(id))!.parts!) as { size: number }[];
@@ -79,7 +82,7 @@ test.each([
   ["has no ETag", { ranges: true }],
   ["has only a weak ETag", { ranges: true, etag: 'W/"v1"' }],
 ])("from a media server that %s the file is whole all the same", async (_, kind) => {
-  const server = aMediaServer({ ...kind, breaksAfter: 2 * PART_BYTES });
+  const server = aMediaServer({ ...kind, breaksAfter: PART_BYTES + 1_000_000 });
   const { env: mine, id } = await aRequest();
   await deliver(mine, id);
   const before = await partsOf(id);
@@ -127,14 +130,14 @@ test("a consumer that dies after its last part leaves a file that the next one o
   } as typeof mine;
   await deliver(dying, id);
   expect(complete).toHaveBeenCalledOnce();
-  expect(await partsOf(id)).toHaveLength(3);
+  expect(await partsOf(id)).toHaveLength(2);
   await deliver(mine, id);
-  expect(server.asked.at(-1)!.headers.get("range")).toBe(`bytes=${2 * PART_BYTES}-`);
+  expect(server.asked.at(-1)!.headers.get("range")).toBe(`bytes=${PART_BYTES}-`);
   expect(isEqual(await keptFile(id), FILE)).toBe(true);
 });
 
 test("a file that was put together, and only the row does not know, is not loaded again", async () => {
-  const server = aMediaServer({ etag: '"v1"', breaksAfter: PART_BYTES * 2 });
+  const server = aMediaServer({ etag: '"v1"', breaksAfter: PART_BYTES + 1_000_000 });
   const { env: mine, id } = await aRequest();
   await deliver(mine, id);
   await env.FILES.put(`fragments/main/${id}.mp4`, FILE);
@@ -252,6 +255,24 @@ test("a cluster may lead to another media server of the operator's, and to no ot
   expect(calls.mock.calls.filter(([url]) => String(url).includes("169.254"))).toEqual([]);
 });
 
+test("Defect 21: a download that began over TLS does not go on without it, and an untrusted certificate is no answer", async () => {
+  const calls = vi
+    .spyOn(globalThis, "fetch")
+    .mockImplementation(
+      async () => new Response("", { status: 302, headers: { location: "http://vd.example.net/film.mp4" } }),
+    );
+  const one = await aRequest();
+  await deliver(one.env, one.id);
+  expect(calls.mock.calls.map(([url]) => new URL(String(url)).protocol)).toEqual(["https:"]);
+  expect(await rowOf(one.id)).toMatchObject({ state: "queued", error: "the media server leads out of TLS" });
+
+  // How the platform says that it does not trust the certificate: nothing in the call asks it to do so all the same.
+  calls.mockImplementation(() => Promise.reject(new TypeError("TLS peer's certificate is not trusted")));
+  const two = await aRequest();
+  await deliver(two.env, two.id);
+  expect(await rowOf(two.id)).toMatchObject({ state: "queued", size: null });
+});
+
 test("Defect 22: a media server that stalls is not waited for", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
@@ -274,7 +295,7 @@ test("Defect 22: a media server that stalls is not waited for", async () => {
   }
 });
 
-test("Defect 21: only hosts that the operator has listed are asked for a file", async () => {
+test("only hosts that the operator has listed are asked for a file", async () => {
   const { asked } = aMediaServer();
   const { env: mine, id } = await aRequest({ MEDIA_HOSTS: "other.example.net" });
   await deliver(mine, id);

@@ -9,8 +9,8 @@ import { aHome, aPhone, aResident, outside } from "../support/world.ts";
 
 export const MINUTE = 60_000;
 
-/** Three parts: two whole ones and a bit. */
-export const FILE = noise(2 * PART_BYTES + 12_345);
+/** Two parts: a whole one and a bit. */
+export const FILE = noise(PART_BYTES + 1_200_345);
 
 /** Bytes of which no two stretches are alike. */
 function noise(length: number): Uint8Array {

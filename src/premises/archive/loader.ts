@@ -8,7 +8,9 @@ import { Hopeless, openSource, type Source } from "./source.ts";
 import type { Fragment, Part } from "./tables.ts";
 
 /** Longer than a stall and the sending of a part, so that only a dead owner loses its fragment. */
-export const LEASE_MS = 90_000;
+export const LEASE_MS = 45_000;
+/** A slow server may take longer than that for a part: meanwhile the lease is made longer. */
+const RENEW_MS = 10_000;
 const MAX_BYTES = 2 * 1024 * 1024 * 1024;
 
 /** The row is somebody else's by now. */
@@ -31,6 +33,7 @@ export async function loadFile(env: Env, fragment: Fragment, now: Date): Promise
   const known = fragment.parts.filter(({ size }) => size === PART_BYTES);
   const source = await openSource(env, fragment, known.length * PART_BYTES, now);
   try {
+    await note(env, fragment, {});
     const upload = await uploadFor(env, fragment, key, source);
     const parts = await store(env, fragment, { upload, known, source });
     await upload.complete(parts.map(({ etag }, i) => ({ partNumber: i + 1, etag })));
@@ -63,11 +66,14 @@ async function store(env: Env, fragment: Fragment, { upload, known, source }: St
   if (source.offset + (announced ?? 0) > MAX_BYTES) throw new Hopeless("the file is too large");
   const keep = (parts: Part[]) => note(env, fragment, { parts });
   const writer = new PartWriter(upload, { known, skipped: source.offset / PART_BYTES, keep });
-  let taken = 0;
+  let [taken, renewed] = [0, Date.now()];
   for await (const chunk of source.chunks) {
     taken += chunk.byteLength;
     if (source.offset + taken > MAX_BYTES) throw new Hopeless("the file is too large");
     await writer.write(chunk);
+    if (Date.now() - renewed < RENEW_MS) continue;
+    await note(env, fragment, {});
+    renewed = Date.now();
   }
   if (announced !== undefined && taken !== announced) throw new AppError("unavailable", "the file broke off");
   if (source.offset + taken === 0) throw new AppError("unavailable", "the file was empty");

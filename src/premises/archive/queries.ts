@@ -163,10 +163,9 @@ export function requeueFragments(db: Db, operator: string, at: { now: Date; dueB
     .where(
       and(
         eq(fragments.operator, operator),
-        or(
-          and(eq(state, "queued"), lte(nextAttemptAt, at.dueBefore)),
-          and(eq(state, "loading"), lte(nextAttemptAt, at.now)),
-        ),
+        inArray(state, ["queued", "loading"]), // what the index begins with
+        lte(nextAttemptAt, at.now),
+        or(eq(state, "loading"), lte(nextAttemptAt, at.dueBefore)),
       ),
     )
     .orderBy(asc(nextAttemptAt))

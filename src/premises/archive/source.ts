@@ -17,7 +17,7 @@ export const GONE = "no such archive";
 
 /** Below the queue's quarter of an hour. What R2 has by then, the next attempt goes on from. */
 export const ATTEMPT_MS = 10 * 60_000;
-const STALL_MS = 30_000;
+const STALL_MS = 20_000;
 /** A cluster of media servers leads to the one that has the recording. */
 const MAX_REDIRECTS = 3;
 
@@ -69,7 +69,10 @@ async function follow(env: Env, first: URL, headers: Record<string, string>): Pr
     const location = answer.headers.get("location");
     if (answer.status < 300 || answer.status > 399 || !location || redirects === MAX_REDIRECTS) return answer;
     answer.cancel();
-    url = mediaUrl(env, URL.parse(location, url)?.href ?? "");
+    const next = mediaUrl(env, URL.parse(location, url)?.href ?? "");
+    if (url.protocol === "https:" && next.protocol !== "https:")
+      throw new AppError("unavailable", "the media server leads out of TLS");
+    url = next;
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./ports.ts";
@@ -36,9 +36,15 @@ export class MediaServer {
     }
     const server = new MediaServer(home, await freePort());
     writeFileSync(join(home, "nginx.conf"), configuration(server.#port, calloutUrl));
-    server.#nginx = new Program("nginx", NGINX, ["-p", home, "-c", join(home, "nginx.conf")], { directory: home });
-    await eventually("nginx", async () => (await fetch(`${server.url}/health`)).ok);
+    await server.restart();
     return server;
+  }
+
+  /** Begins to answer again after a crash, at the same address and with the same streams. */
+  async restart(): Promise<void> {
+    const home = this.#home;
+    this.#nginx = new Program("nginx", NGINX, ["-p", home, "-c", join(home, "nginx.conf")], { directory: home });
+    await eventually("nginx", async () => (await fetch(`${this.url}/health`)).ok);
   }
 
   get url(): string {
@@ -51,12 +57,36 @@ export class MediaServer {
 
   /** Puts a stream of some seconds on the air under this name. */
   addStream(name: string, seconds = 6): void {
-    const directory = join(this.#home, "streams", name);
-    mkdirSync(directory, { mode: 0o755 });
+    const directory = this.#directoryOf(name);
     const picture = ["-f", "lavfi", "-i", `testsrc=size=160x120:rate=${FRAMES_PER_SECOND}:duration=${seconds}`];
     const hls = ["-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", join(directory, "index.m3u8")];
     const codec = ["-c:v", "libx264", "-preset", "ultrafast", "-g", String(FRAMES_PER_SECOND), "-pix_fmt", "yuv420p"];
     run("ffmpeg", ["-loglevel", "error", ...picture, ...codec, ...hls]);
+  }
+
+  /** Puts a film into the archive of a stream, as the export of these seconds, and returns its bytes. */
+  addArchive(name: string, from: number, seconds: number): Buffer {
+    const directory = this.#directoryOf(name);
+    const file = join(directory, `archive-${from}-${seconds}.mp4`);
+    // Noise is what no codec makes small: some thirty megabytes in a moment.
+    const picture = ["-f", "lavfi", "-i", `testsrc2=size=640x480:rate=25:duration=4,noise=alls=80:allf=t`];
+    run("ffmpeg", ["-loglevel", "error", ...picture, "-c:v", "mpeg4", "-qscale:v", "1", file]);
+    chmodSync(file, 0o644);
+    const status = [{ stream: name, ranges: [{ from, duration: seconds }] }];
+    writeFileSync(join(directory, "recording_status.json"), JSON.stringify(status), { mode: 0o644 });
+    return readFileSync(file);
+  }
+
+  /** Status and Range of each download from an archive, in the order in which they ended. */
+  get downloads(): string[] {
+    const log = join(this.#home, "archive.log");
+    return existsSync(log) ? readFileSync(log, "utf8").split("\n").filter(Boolean) : [];
+  }
+
+  #directoryOf(name: string): string {
+    const directory = join(this.#home, "streams", name);
+    if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
+    return directory;
   }
 
   async crash(): Promise<void> {
@@ -90,7 +120,8 @@ function run(command: string, args: string[]): string {
  * The callout is an auth_request. Inside it $args is empty and $uri its own, so that everything comes from
  * $request_uri. One answer is kept for each stream, address and token, as a Flussonic session keeps it; when the
  * callout cannot answer, a viewer who was allowed stays and a new one is refused. Segments lose the playlist's
- * query, therefore the token is written behind each of them.
+ * query, therefore the token is written behind each of them. A download from the archive is asked about as such, and slow enough
+ * to be broken off.
  */
 const configuration = (port: number, calloutUrl: string): string => `
 daemon off;
@@ -101,6 +132,7 @@ events { worker_connections 64; }
 http {
   types { application/vnd.apple.mpegurl m3u8; video/mp2t ts; }
   access_log off;
+  log_format archive '$status $http_range';
   client_body_temp_path temporary/body;
   proxy_temp_path temporary/proxy;
   fastcgi_temp_path temporary/fastcgi;
@@ -125,6 +157,19 @@ http {
       proxy_cache_lock on;
       proxy_cache_use_stale error timeout http_500;
       proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;
+    }
+    location /archive-callout {
+      internal;
+      proxy_pass ${calloutUrl}?name=$stream&token=$token&ip=$remote_addr&proto=mp4&dvr=true&session_id=$request_id&request_type=new_session&request_number=0&stream_clients=0&total_clients=0;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_read_timeout 3s;
+    }
+    location ~ ^/[^/]+/archive-[0-9]+-[0-9]+[.]mp4$ {
+      auth_request /archive-callout;
+      access_log archive.log archive;
+      limit_rate 8m;
+      root streams;
     }
     location / {
       auth_request /callout;
