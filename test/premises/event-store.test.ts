@@ -287,6 +287,20 @@ test("more events than one batch holds leave together", async () => {
   expect(server.asked).toHaveLength(2);
 });
 
+test("what has waited for long leaves in batches of few days, as tables with a partition for each day take them", async () => {
+  const server = clickhouse();
+  const [here, uid] = [withClickhouse(), aUid()];
+  const ago = (days: number) => new Date(NOW.getTime() - days * 86_400_000).toISOString();
+  const events = Array.from({ length: 60 }, (_, i) => anEvent(uid, ago(i * 3 + 1)));
+  await recordEvents(
+    here,
+    events.map((event) => ({ ...event, operator: here.OPERATOR! })),
+  );
+  await flushEvents(here, NOW);
+  expect(server.tables.plog).toHaveLength(60);
+  expect(server.asked).toHaveLength(4);
+});
+
 test.each([
   ["does not answer", () => Promise.reject(new Error("refused"))],
   ["refuses", () => new Response("Code: 516. Authentication failed", { status: 403 })],
