@@ -30,7 +30,7 @@ const dataOf = async (method: string, body: unknown, token: string, environment:
   return (await response.json<{ data: unknown }>()).data;
 };
 
-test("A complaint with a photo is kept and listed, the latest first, and its photo loads by its link alone", async () => {
+test("Defect 27: a complaint is listed with its photo, which loads by a signed link alone", async () => {
   outside();
   const { token, uid } = await aNeighbour();
   expect(await dataOf("hcs/appealsList", { houseId: uid }, token)).toEqual([]);
