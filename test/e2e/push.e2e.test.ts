@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "./support/eventually.ts";
-import { Google } from "./support/google.ts";
-import { Yardgate } from "./support/server.ts";
+import { Google, type Taken } from "./support/google.ts";
+import { INTEGRATION_TOKEN, Yardgate } from "./support/server.ts";
 import { makeWorkspace } from "./support/workspace.ts";
 
 // Pushes from the running Worker to a Firebase that lets nobody past without a token that its account has signed for.
@@ -105,7 +105,41 @@ test("whoever switched notifications off is not pushed to, and reads it all the 
   expect((await yardgate.api("inbox/unreaded", {}, bearers.get(phone))).data).toMatchObject({ count: 2 });
 });
 
+test("a call at the panel rings in the apps, each in its own shape, without waiting for a queue", async () => {
+  const panel = { device_type: 1, title: "Подъезд 2", is_active: true, domophoneid: 31_001, sippassword: "s3cret" };
+  const { device_id } = await yardgate.billing("devices_add", { ...panel, url: "https://vd.example.net" });
+  const device_uuid = yardgate.rows("SELECT uuid FROM devices WHERE device_id = ?", device_id)[0]!.uuid;
+  await yardgate.billing("rights_add", { uid: UID, device_id });
+  const before = google.taken.length;
+  for (const [n, phone] of [PHONES[1]!, PHONES[2]!].entries()) {
+    const platform = n === 0 ? 1 : 0;
+    const response = await fetch(`${yardgate.url}/asterisk/extensions/push`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${INTEGRATION_TOKEN}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        ...{ token: tokenOf(phone), platform, extension: 2_000_000_040 + n, hash: "f00d4f00d4f00d4f", dtmf: 1 },
+        ...{ device_uuid, callerId: "Подъезд 2", uid: UID, flatNumber: "7" },
+      }),
+    });
+    expect(response.status).toBe(200);
+    expect(google.taken).toHaveLength(before + n + 1); // the answer comes after the push has left
+  }
+  const [ios, android] = google.taken.slice(before) as [Taken, Taken];
+  const shared = {
+    server: "sip.example.net",
+    port: "5401",
+    transport: "tcp",
+    pass: "f00d4f00d4f00d4f",
+    flatId: String(UID),
+  };
+  expect(ios.data).toMatchObject({ ...shared, extension: "2000000040", platform: "ios" });
+  expect(ios.apns!.payload.aps).toMatchObject({ category: "INCOMING_DOOR_CALL", "mutable-content": 1 });
+  expect(android.data).toMatchObject({ ...shared, extension: "2000000041", platform: "android" });
+  expect(android.android).toMatchObject({ priority: "HIGH", ttl: "30s" });
+  expect(google.tokensGiven).toBe(1);
+});
+
 test("no token and no text of a push is in what the Worker printed", () => {
-  for (const secret of ["app-of-", "Завтра не будет воды", "e2e-token-", "PRIVATE KEY"])
+  for (const secret of ["app-of-", "Завтра не будет воды", "e2e-token-", "f00d4f00", "PRIVATE KEY"])
     expect(yardgate.output()).not.toContain(secret);
 });
