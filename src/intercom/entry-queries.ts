@@ -22,7 +22,7 @@ const named = (operator: string, name: DoorName) =>
 
 function hasPass(operator: string, pass: Pass): SQL {
   if ("keys" in pass)
-    return sql`${rights.uid} IN (SELECT uid FROM keys WHERE operator = ${operator}
+    return sql`${rights.uid} IN (SELECT uid FROM keys INDEXED BY keys_key WHERE operator = ${operator}
       AND key IN (SELECT value FROM json_each(${JSON.stringify(pass.keys)})))`;
   const registered = sql`${rights.uid} IN (SELECT uid FROM plates WHERE operator = ${operator} AND plate = ${pass.plate})`;
   return pass.uid === undefined ? registered : or(eq(rights.uid, pass.uid), registered)!;
