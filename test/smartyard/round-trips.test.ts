@@ -10,11 +10,13 @@ import { aCamera, aHome, aPhone, aResident } from "../support/world.ts";
 let token: string;
 let uid: number;
 let doorId: number;
+let cameraId: number;
 
 beforeAll(async () => {
   const phone = aPhone();
   ({ token } = await aResident({ phone }));
-  ({ uid, doorId } = await aHome({ phones: [phone], cameras: 50 }));
+  const home = await aHome({ phones: [phone], cameras: 50 });
+  [uid, doorId, cameraId] = [home.uid, home.doorId, home.camera.deviceId];
   for (let i = 0; i < 3; i++) await aHome({ phones: [phone], cameras: 5 });
   const city = await aCamera();
   await giveRights(env, 0, [city.deviceId]);
@@ -48,6 +50,10 @@ test.each([
   ["address/getHcsList", {}, 1],
   ["address/offices", {}, 0],
   ["address/intercom", () => ({ flatId: uid }), 2],
+  ["address/plog", () => ({ flatId: uid, day: "2026-08-02" }), 2],
+  ["address/plogDays", () => ({ flatId: uid }), 2],
+  ["cctv/plog", () => ({ houseId: uid, camId: cameraId, day: "2026-08-02" }), 2],
+  ["cctv/plogDays", () => ({ houseId: uid, camId: cameraId }), 2],
   ["cctv/all", {}, 1],
   ["cctv/allTree", {}, 1],
   ["cctv/camMap", {}, 1],
@@ -63,6 +69,9 @@ test.each([
   ["geo/getHouses", { streetId: 1 }, 1],
   ["geo/getServices", { houseId: 1 }, 1],
   ["geo/getAllServices", {}, 0],
+  ["user/getBillingList", {}, 1],
+  ["user/getPaymentsList", {}, 1],
+  ["pay/getDetail", () => ({ clientId: `c${uid}`, year: 2026 }), 2],
   ["ext/options", {}, 0],
   ["ext/list", {}, 0],
 ])("%s reads with at most two round trips to D1", async (method, body, d1) => {
