@@ -1,7 +1,7 @@
 import { env } from "cloudflare:test";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { nimbleSignature } from "#premises/media/servers.ts";
 import { giveRights } from "#premises/rights.ts";
 import { setContractState } from "../support/billing.ts";
@@ -80,10 +80,13 @@ test("without a secret the token is empty, and never absent", async () => {
 });
 
 test("a secret that cannot be opened takes only its own camera away", async () => {
+  const printed = vi.spyOn(console, "error").mockImplementation(() => {});
   const { uid, token, camera } = await shown({ serverType: "nimble", mediaSecret: "k" });
   await env.DB.prepare("UPDATE devices SET secrets = 'k1.x.y' WHERE device_id = ?").bind(camera.deviceId).run();
   const { data } = await (await mobile("cctv/all", { houseId: uid }, { token })).json<{ data: [Item, Item] }>();
   expect(data.map((item) => item.token !== "")).toEqual([false, true]);
+  expect(printed.mock.calls.join()).toContain(`the media secret of device ${camera.deviceId}`);
+  printed.mockRestore();
 });
 
 test("an unpaid camera of another server shows neither its server nor its secret", async () => {
