@@ -6,6 +6,8 @@ import { insertIdentifier, setPassword } from "#identity/accounts/queries.ts";
 import { setClaimCode } from "#identity/controllers/claims.ts";
 import { createDomain } from "#identity/domains/domains.ts";
 import { insertMember } from "#identity/domains/member-queries.ts";
+import { registerPush } from "#identity/installs/installs.ts";
+import { tellPeople } from "#identity/installs/tell.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
@@ -334,6 +336,12 @@ test("ACC-8 people get all that is kept about them, and no secret", async () => 
   await withPassword(account);
   const domain = await createDomain(env, "main", { accountId: account, name: "Дом", addressRef: null }, SYSTEM);
   await added(token, anAddress());
+  const [pushToken, quiet] = [
+    `token-${account}`,
+    envWith({ MESSAGES: { send: async () => {}, sendBatch: async () => {} } }),
+  ];
+  await registerPush(env, { account, id: tokens.session_id }, { platform: "ios", pushToken });
+  await tellPeople(quiet, [phone], { title: "Вам письмо", text: "Текст", action: "inbox" });
   const response = await shield("/me/export", { token });
   expect(response.status).toBe(200);
   const text = await response.text();
@@ -342,10 +350,16 @@ test("ACC-8 people get all that is kept about them, and no secret", async () => 
     identifiers: [{ value: `+${phone}` }, { verified_at: null }],
     sessions: [{ id: tokens.session_id, device: "Pixel 9" }],
     domains: [{ id: domain.id, name: "Дом", role: "owner" }],
-    ...{ devices: [], policies: [], messages: [{ channel: "email", purpose: "identifier" }] },
+    ...{ devices: [], policies: [], choices: [], chat: [], apps: [{ session_id: tokens.session_id, platform: "ios" }] },
+    messages: expect.arrayContaining([
+      expect.objectContaining({ channel: "email", purpose: "identifier" }),
+      expect.objectContaining({ channel: "push", purpose: "inbox", recipient: null }),
+    ]),
+    inbox: [{ title: "Вам письмо", text: "Текст" }],
     audit: expect.arrayContaining([expect.objectContaining({ action: "account.created" })]),
   });
   expect(text).not.toMatch(/scrypt|refresh_secret|token_hash|sealed/);
+  expect(text).not.toContain(pushToken);
 });
 
 test("ACC-8 people delete themselves: sessions end at once, the number is free, the row keeps its id", async () => {

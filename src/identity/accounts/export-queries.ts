@@ -1,11 +1,14 @@
-import { and, desc, eq, getTableColumns, or } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, or, sql } from "drizzle-orm";
+import { chatMessages, inboxMessages } from "#messaging/inbox/tables.ts";
 import { messages } from "#messaging/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { controllers } from "../controllers/tables.ts";
 import { domainMembers, domains } from "../domains/tables.ts";
+import { appInstalls, residents } from "../installs/tables.ts";
 import { auditLog } from "../journal/tables.ts";
 import { policies } from "../policies/tables.ts";
 import { sessions } from "../sessions/tables.ts";
+import { phonesOf } from "./queries.ts";
 
 // Everything that is kept about one person, for themselves. Never a secret, and never the text of a message.
 
@@ -76,11 +79,50 @@ export function auditKeptOf(db: Db, operator: string, accountId: string) {
 }
 
 export function messagesKeptOf(db: Db, operator: string, accountId: string) {
-  const { id, channel, recipient, purpose, state, createdAt } = messages;
+  const { id, channel, purpose, state, createdAt } = messages;
+  const recipient = sql<string | null>`iif(${channel} = 'push', NULL, ${messages.recipient})`; // a token opens the way to an app
   return db
     .select({ id, channel, recipient, purpose, state, createdAt })
     .from(messages)
     .where(and(eq(messages.operator, operator), eq(messages.accountId, accountId)))
     .orderBy(desc(messages.createdAt))
+    .limit(MOST);
+}
+
+/** The installed apps, by their sessions. */
+export function appsKeptOf(db: Db, operator: string, accountId: string) {
+  const { sessionId, platform, version, manufacturer, model, osVersion, pushService, updatedAt } = appInstalls;
+  return db
+    .select({ sessionId, platform, version, manufacturer, model, osVersion, pushService, updatedAt })
+    .from(appInstalls)
+    .where(and(eq(appInstalls.operator, operator), eq(appInstalls.accountId, accountId)))
+    .limit(MOST);
+}
+
+/** What the person chose to be told of. No row: all of it. */
+export function choicesKeptOf(db: Db, operator: string, accountId: string) {
+  return db
+    .select({ notify: residents.notify, money: residents.money })
+    .from(residents)
+    .where(and(eq(residents.operator, operator), eq(residents.accountId, accountId)));
+}
+
+export function inboxKeptOf(db: Db, operator: string, accountId: string) {
+  const { id, title, text, action, link, createdAt, readAt } = inboxMessages;
+  return db
+    .select({ id, title, text, action, link, createdAt, readAt })
+    .from(inboxMessages)
+    .where(and(eq(inboxMessages.operator, operator), sql`${inboxMessages.phone} IN (${phonesOf(operator, accountId)})`))
+    .orderBy(desc(inboxMessages.createdAt))
+    .limit(MOST);
+}
+
+export function chatKeptOf(db: Db, operator: string, accountId: string) {
+  const { id, author, text, createdAt } = chatMessages;
+  return db
+    .select({ id, author, text, createdAt })
+    .from(chatMessages)
+    .where(and(eq(chatMessages.operator, operator), sql`${chatMessages.phone} IN (${phonesOf(operator, accountId)})`))
+    .orderBy(desc(chatMessages.id))
     .limit(MOST);
 }
