@@ -2,11 +2,11 @@ import { type Env, settings } from "#env.ts";
 import { forgiveGuess, takeGuess } from "#identity/codes/budgets.ts";
 import { orderNumberOf } from "#operator/billing-money.ts";
 import { ownContract } from "#operator/ownership.ts";
-import { database } from "#platform/db.ts";
+import { database, isDuplicate } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { type Bank, bankOf, type Registered } from "./banks/bank.ts";
 import { orderNumberIn, orderOf } from "./orders.ts";
-import { insertInvoice, invoiceByOrder, noteRegistration } from "./queries.ts";
+import { insertInvoice, invoiceByOrder, type NewInvoice, noteRegistration } from "./queries.ts";
 import { settle } from "./settle.ts";
 import type { Invoice } from "./tables.ts";
 
@@ -33,8 +33,19 @@ export async function prepareInvoice(
   const { uid } = await ownContract(env, phone, { login }, { fresh: true });
   const billingNumber = (await orderNumberOf(env, login, { amount, phone })) ?? null;
   const invoice = { operator: OPERATOR, uid, login, amount, phone, accountId: account, billingNumber, createdAt: now };
-  const [made] = await insertInvoice(database(env), invoice);
-  return made!;
+  try {
+    return (await insertInvoice(database(env), invoice))[0]!;
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
+    return theSame(env, invoice);
+  }
+}
+
+/** An old billing may give one number to one press that came twice; to another payment it must not. */
+async function theSame(env: Env, { operator, billingNumber, accountId, amount }: NewInvoice): Promise<Invoice> {
+  const known = await invoiceByOrder(database(env), operator, billingNumber ?? "");
+  if (known?.accountId === accountId && known.amount === amount && isPayable(known)) return known;
+  throw new AppError("unavailable", "The billing gave a number twice", { reason: "billing_down" });
 }
 
 /** Who asks for a form: somebody signed in, or an address of which nothing is known. */

@@ -2,7 +2,7 @@ import { and, asc, eq, inArray, lt, ne, or, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Invoice, invoices } from "./tables.ts";
 
-type NewInvoice = Omit<typeof invoices.$inferInsert, "number" | "state">;
+export type NewInvoice = Omit<typeof invoices.$inferInsert, "number" | "state">;
 
 export function insertInvoice(db: Db, invoice: NewInvoice) {
   return db

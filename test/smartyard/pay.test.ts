@@ -418,6 +418,12 @@ test("an old billing numbers the payments itself", async () => {
     data: orderNumber,
   });
   expect(created).toEqual([{ login: "20017", amount: "65000", phone: Number(`8${phone.slice(1)}`) }]);
+  // Pressed twice such a billing may say the same number; for another sum it is a mistake of its own.
+  expect(await ask("pay/prepare", { clientId: "20017", amount: 65_000 })).toMatchObject({
+    code: 200,
+    data: orderNumber,
+  });
+  expect(await ask("pay/prepare", { clientId: "20017", amount: 100 })).toMatchObject({ code: 503 });
   expect(await ask("pay/register", { orderNumber, amount: "65000" })).toMatchObject({ code: 200 });
   expect((await call(`/api/spaysuccess?${await bank.payOrder(orderNumber)}`, {}, old)).status).toBe(200);
   const told = env.DB.prepare(
