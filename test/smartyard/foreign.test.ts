@@ -13,6 +13,7 @@ let theirs: Awaited<ReturnType<typeof aHome>>;
 let ownerSession: string;
 let ownerCameraToken: string;
 let theirMessage: number;
+let theirIssue: string;
 
 beforeAll(async () => {
   const [phone, otherPhone] = [aPhone(), aPhone()];
@@ -23,6 +24,8 @@ beforeAll(async () => {
   const all = await mobile("cctv/all", { houseId: theirs.uid }, { token: owner.token });
   const news = { title: "Ремонт", text: "Завтра", action: "inbox" };
   theirMessage = (await putIntoInbox(env, [phone], news)).get(phone)!.id;
+  const asked = await mobile("issues/createV2", { type: "requestCallback" }, { token: owner.token });
+  theirIssue = (await asked.json<{ data: string }>()).data;
   ownerCameraToken = (await all.json<{ data: [{ token: string }] }>()).data[0].token;
 });
 
@@ -74,13 +77,20 @@ test("the table has a case for every id, and the owner is welcome with each", as
 const LOOKS_UP = new Set(["address/intercom", "address/resetCode", "address/openDoor", "user/endSession"]);
 for (const method of ["address/access", "address/resend", "user/sendPassport"]) LOOKS_UP.add(method);
 for (const method of ["all", "allTree", "camMap", "door"]) LOOKS_UP.add(`cctv/${method}`);
+for (const method of ["issues/createV2", "geo/address"]) LOOKS_UP.add(method);
 for (const method of ["ext/ext", "inbox/delivered", "inbox/readed", "sip/helpMe"]) LOOKS_UP.add(method);
 for (const method of PROTECTED) if (method.startsWith("sh/")) LOOKS_UP.add(method);
+for (const method of ["action", "actionV2", "comment", "commentV2"]) LOOKS_UP.add(`issues/${method}`);
+for (const method of ["hcs/appealsList", "hcs/newAppeal", "hcs/listPay"]) LOOKS_UP.add(method);
+for (const method of ["frs/listFaces", "frs/like", "frs/disLike"]) LOOKS_UP.add(method);
 /** And those that want a secret, which the ids are not. */
 const WANTS_SECRET = new Set(["user/addMyPhone"]);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
 
-test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
+/** It takes no id, and what it answers depends on what the operator has told of its places. */
+const TAKES_NO_ID = ["geo/coder"];
+
+test.each(PROTECTED.filter((method) => ![...ENDS_SESSIONS, ...TAKES_NO_ID].includes(method)))(
   "%s, given every id of the neighbour's at once, refuses or shows nothing of theirs",
   async (method) => {
     const world = outside();
@@ -104,6 +114,10 @@ test.each(PROTECTED.filter((method) => !ENDS_SESSIONS.includes(method)))(
       ...{ contract: `c${uid}`, login: `c${uid}`, password: "guess", QR: `https://sa.example.net/${ownerSession}` },
       passport: JPEG,
       ...{ extId: "x", messageId: theirMessage, text: "x", nodeName: "x", nodeKey: "x", nodeUuid: "x", nodeId: "x" },
+      ...{ key: theirIssue, action: "close", comment: "x", issue: { summary: "x" }, event: "x", faceId: 1 },
+      ...{ description: "x", locationId: 1, streetId: 1, address: "x" },
+      ...(method === "issues/createV2" && { type: "requestFragment" }),
+      ...(method === "hcs/newAppeal" && { type: 1 }),
       ...{ roomId: "x", itemId: "x", ...(method.startsWith("sh/") && { type: "lamp" }) },
     };
     const response = await mobile(

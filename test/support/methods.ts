@@ -18,4 +18,10 @@ export const PROTECTED = [
   ...["chat/messages", "chat/send", "chat/readed", "sip/helpMe"],
   ...["getNode", "setNode", "delNode", "getRooms", "setRoom", "delRoom"].map((method) => `sh/${method}`),
   ...["getItems", "newItems", "setItem", "delItem"].map((method) => `sh/${method}`),
+  ...["create", "createV2", "action", "actionV2", "comment", "commentV2"].map((method) => `issues/${method}`),
+  ...["issues/listConnect", "issues/listConnectV2", "frs/listFaces", "frs/like", "frs/disLike"],
+  ...["hcs/appealsCategory", "hcs/appealsList", "hcs/newAppeal", "hcs/listPay"],
+  ...["getAllLocations", "getStreets", "getHouses", "getServices", "getAllServices", "address", "coder"].map(
+    (method) => `geo/${method}`,
+  ),
 ];
