@@ -83,6 +83,7 @@ for (const method of PROTECTED) if (method.startsWith("sh/")) LOOKS_UP.add(metho
 for (const method of ["action", "actionV2", "comment", "commentV2"]) LOOKS_UP.add(`issues/${method}`);
 for (const method of ["hcs/appealsList", "hcs/newAppeal", "hcs/listPay"]) LOOKS_UP.add(method);
 for (const method of ["frs/listFaces", "frs/like", "frs/disLike"]) LOOKS_UP.add(method);
+for (const group of ["address", "cctv"]) for (const method of ["plog", "plogDays"]) LOOKS_UP.add(`${group}/${method}`);
 /** And those that want a secret, which the ids are not. */
 const WANTS_SECRET = new Set(["user/addMyPhone"]);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
@@ -104,6 +105,8 @@ test.each(PROTECTED.filter((method) => ![...ENDS_SESSIONS, ...TAKES_NO_ID].inclu
       cameraId: theirs.camera.deviceId,
     };
     const others = {
+      camId: theirs.camera.deviceId,
+      day: "2026-08-02",
       name: "Stranger",
       version: 1,
       platform: "android",

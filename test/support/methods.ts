@@ -24,4 +24,5 @@ export const PROTECTED = [
   ...["getAllLocations", "getStreets", "getHouses", "getServices", "getAllServices", "address", "coder"].map(
     (method) => `geo/${method}`,
   ),
+  ...["address/plog", "address/plogDays", "cctv/plog", "cctv/plogDays"],
 ];
