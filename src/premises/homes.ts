@@ -193,6 +193,16 @@ async function contractsFor(env: Env, phone: string, { uid, fresh = false }: Sel
   };
 }
 
+/** Every contract of the resident, their own ones and those that they are a guest of. */
+export async function heldContracts(
+  env: Env,
+  { phone }: { phone: string },
+  { fresh }: Pick<Selection, "fresh"> = {},
+  now = new Date(),
+): Promise<HeldContract[]> {
+  return (await contractsFor(env, phone, { fresh }, now)).contracts;
+}
+
 /** One contract of the resident, their own or one that they are a guest of. A foreign one is `not_found`. */
 export async function heldContract(
   env: Env,

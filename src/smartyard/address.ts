@@ -48,11 +48,11 @@ address.post("/getAddressList", describe("List my homes", z.array(HomeView)), si
   );
 });
 
-// What the home's screen offers. Requests to the housing company are the owners' own; a guest for the gates lives elsewhere.
+// What the home's screen offers to those who live there: a guest for the gates lives elsewhere.
 function switchesOf({ role }: Home, faceServer: string | undefined) {
   const livesThere = reaches(role, "inner");
   const faces = livesThere && faceServer !== undefined;
-  return { frsEnabled: faces, hasFrs: flag(faces), hasHcs: flag(role === "owner"), hasSh: flag(livesThere) };
+  return { frsEnabled: faces, hasFrs: flag(faces), hasHcs: flag(livesThere), hasSh: flag(livesThere) };
 }
 
 const homeView = ({ uid, address, cameras, doors, hasLog }: Home, language: Language) => ({

@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { settings } from "#env.ts";
-import { contractsOfPhone } from "#operator/ownership.ts";
 import { after } from "#platform/http.ts";
 import { localText } from "#platform/time.ts";
 import { type ContractCard, contractsOfResident, type Roommate } from "#premises/guests/contract-list.ts";
+import { reaches } from "#premises/guests/roles.ts";
+import { heldContracts } from "#premises/homes.ts";
 import { describe, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { type Language, languageOf } from "./texts.ts";
 import { Flag, flag } from "./wire.ts";
@@ -85,10 +86,11 @@ contractList.post(
   describe("Homes with a housing company", z.array(House)),
   signedIn("edge"),
   async (c) => {
-    const contracts = await contractsOfPhone(c.env, c.var.resident.phone, { fresh: wantsFresh(c) });
+    const contracts = await heldContracts(c.env, c.var.resident, { fresh: wantsFresh(c) });
+    const lived = contracts.filter(({ role }) => reaches(role, "inner"));
     return okOrEmpty(
       c,
-      contracts.map(({ uid, address }) => ({ houseId: String(uid), address })),
+      lived.map(({ uid, address }) => ({ houseId: String(uid), address })),
     );
   },
 );

@@ -213,6 +213,20 @@ test.each([
   expect(await answer.json()).toMatchObject({ code: status });
 });
 
+test.each([
+  ["winter", "2999-01-15 12:00:00", "2999-01-15T11:00:00Z"],
+  ["summer", "2999-07-15 12:00:00", "2999-07-15T10:00:00Z"],
+])("Defect 66: the end of an access is read and told by the operator's clock, in %s", async (_, expire, instant) => {
+  const berlin = envWith({ TIME_ZONE: "Europe/Berlin" });
+  const guestPhone = aPhone();
+  await access({ guestPhone, expire }, owner, berlin);
+  const at = await env.DB.prepare("SELECT expires_at FROM guests WHERE phone = ?").bind(guestPhone).first("expires_at");
+  expect(at).toBe(Date.parse(instant));
+  const list = await mobile("address/getSettingsList", {}, { token: owner.token, env: berlin });
+  const { data } = await list.json<{ data: Card[] }>();
+  expect(data[0]!.roommates!.find(({ phone }) => phone === guestPhone)!.expire).toBe(expire);
+});
+
 test("Defect 53: a reset of the door code without an id is refused", async () => {
   for (const body of [undefined, {}, { flatId: "" }, { flatId: null }])
     expect((await mobile("address/resetCode", body, { token: owner.token })).status).toBe(422);
@@ -294,10 +308,13 @@ test("offices are a setting, and no offices an empty list", async () => {
   expect([none.status, (await none.json<{ data: unknown }>()).data]).toEqual([200, []]);
 });
 
-test("the housing companies' list has one's own contracts and not a host's", async () => {
-  const guest = await aResident();
-  await access({ guestPhone: guest.phone });
-  const own = await mobile("address/getHcsList", undefined, { token: owner.token });
-  expect(await own.json()).toMatchObject({ data: [{ houseId: String(uid), address: "г. Тула, ул. Мира, д. 3" }] });
-  expect((await mobile("address/getHcsList", {}, { token: guest.token })).status).toBe(204);
+test("the housing companies' list has the homes that one lives in, and not those whose gate one may open", async () => {
+  const [inner, outer] = [await aResident(), await aResident()];
+  await access({ guestPhone: inner.phone });
+  await access({ guestPhone: outer.phone, type: "outer" });
+  for (const who of [owner, inner]) {
+    const list = await mobile("address/getHcsList", undefined, { token: who.token });
+    expect(await list.json()).toMatchObject({ data: [{ houseId: String(uid), address: "г. Тула, ул. Мира, д. 3" }] });
+  }
+  expect((await mobile("address/getHcsList", {}, { token: outer.token })).status).toBe(204);
 });
