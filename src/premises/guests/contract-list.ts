@@ -36,6 +36,23 @@ export async function contractsOfResident(
   later: After,
   now = new Date(),
 ): Promise<ContractCard[]> {
+  const { contracts, homes, gates, owners, guests, isRemote } = await readContracts(env, phone, fresh, now);
+  const settingsOf = new Map(homes.map((home) => [home.uid, home]));
+  const [first, ...rest] = contracts.map(({ uid }) => uid).filter((uid) => !settingsOf.has(uid));
+  if (first !== undefined) later(() => makeHomes(env, [first, ...rest]));
+  const withGates = new Set(gates.map(({ uid }) => uid));
+  return Promise.all(
+    contracts.map(async (contract) => ({
+      ...contract,
+      isConfirmed: await isConfirmed(env, contract),
+      hasGates: withGates.has(contract.uid),
+      hasLog: mayReadLog(contract.role, settingsOf.get(contract.uid)),
+      roommates: contract.role === "owner" ? roommatesOf(contract.uid, owners, guests, isRemote) : [],
+    })),
+  );
+}
+
+async function readContracts(env: Env, phone: string, fresh: boolean, now: Date) {
   const [db, operator] = [database(env), settings(env).OPERATOR];
   const billing = remoteBilling(env, { fresh });
   const billed = billing && (await heldByBilling(env, billing, phone, now));
@@ -47,22 +64,10 @@ export async function contractsOfResident(
     ownersOf(db, operator, whose),
     guestsOfAll(db, operator, whose, now),
   ]);
-  const settingsOf = new Map(homes.map((home) => [home.uid, home]));
-  const contracts: HeldContract[] = billed ?? rows;
-  const [first, ...rest] = contracts.map(({ uid }) => uid).filter((uid) => !settingsOf.has(uid));
-  if (first !== undefined) later(() => makeHomes(env, [first, ...rest]));
-  const withGates = new Set(gates.map(({ uid }) => uid));
+  const same = { homes, gates, guests, isRemote: billed !== undefined };
+  if (!billed) return { ...same, contracts: rows as HeldContract[], owners };
   // A remote billing says only that the contract is the caller's own.
-  const everyOwner = billed ? contracts.map(({ uid }) => ({ uid, phone })) : owners;
-  return Promise.all(
-    contracts.map(async (contract) => ({
-      ...contract,
-      isConfirmed: await isConfirmed(env, contract),
-      hasGates: withGates.has(contract.uid),
-      hasLog: mayReadLog(contract.role, settingsOf.get(contract.uid)),
-      roommates: contract.role === "owner" ? roommatesOf(contract.uid, everyOwner, guests, billed !== undefined) : [],
-    })),
-  );
+  return { ...same, contracts: billed, owners: billed.map(({ uid }) => ({ uid, phone })) };
 }
 
 const isConfirmed = async (env: Env, { uid, role, isConfirmed: known }: HeldContract): Promise<boolean> =>
