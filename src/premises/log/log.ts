@@ -79,20 +79,6 @@ async function readable(
   return { home, log: { uid: home.uid, devices: [...new Set(cameras)] } };
 }
 
-/** One event of a home whose log the resident may read. Throws `not_found` and as `eventsOfDay`. */
-export async function readableEvent(
-  env: Env,
-  resident: Resident,
-  { id, ...asked }: Asked & { id: string },
-  now = new Date(),
-): Promise<Event> {
-  const { log } = await readable(env, resident, asked, now);
-  const event = log && (await eventStore(env).one(asked.uid, id));
-  if (!event || event.hidden || !log.devices.includes(event.deviceId))
-    throw new AppError("not_found", "There is no such event");
-  return event;
-}
-
 /** A picture of somebody can be marked as known, and unmarked by whoever lives there. */
 function flagsOf({ id, picture, extra }: Event, faces: readonly MarkedFace[]): FaceFlag[] {
   if (!picture) return [];
