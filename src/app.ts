@@ -32,6 +32,7 @@ app.route("/ops/v1", ops);
 app.route("/hooks/kannel", kannelHooks);
 app.route("/hooks/pbx", pbxHooks);
 
+for (const base of ["/api/", "/mobile/"]) app.get(base, (c) => c.text("Yardgate")); // whoever watches the old server asks this
 app.get("/i/:code", invitationPage);
 app.get("/health", health);
 app.get("/openapi.json", describeApp(app));

@@ -1,4 +1,5 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { settings } from "#env.ts";
 import { AppError } from "#platform/errors.ts";
 import { limitBody, limitPhotoBody } from "#platform/http.ts";
 import { address } from "./address.ts";
@@ -6,7 +7,7 @@ import { billing } from "./billing.ts";
 import { call } from "./call.ts";
 import { cctv } from "./cctv.ts";
 import { chat, chatHome } from "./chat.ts";
-import { allowOrigins, onError, type ResidentEnv } from "./envelope.ts";
+import { allowOrigins, ok, onError, type ResidentEnv } from "./envelope.ts";
 import { ext } from "./ext.ts";
 import { frs } from "./frs.ts";
 import { geo } from "./geo.ts";
@@ -51,6 +52,12 @@ for (const [path, group] of Object.entries({
 smartyard.route("/user", billing);
 
 smartyard.get("/chat/", chatHome);
+
+// Builds of the apps for several operators ask such a list whom they may sign in with. The base has no slash at its end: iOS adds one.
+smartyard.get("/providers.json", allowOrigins, (c) => {
+  const { OPERATOR, COMPANY, PUBLIC_URL } = settings(c.env);
+  return ok(c, [{ id: OPERATOR, name: COMPANY.name || OPERATOR, baseUrl: `${PUBLIC_URL}/api`, order: 1 }]);
+});
 
 smartyard.route("/address", homeLog);
 smartyard.route("/cctv", cameraLog);

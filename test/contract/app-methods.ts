@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type App, type Body, day, digits, httpUrl, idFor, moment, tf } from "./clients.ts";
+import { bankOrder } from "./outside.ts";
 import type { World } from "./world.ts";
 
 // Every method that an app calls: how each app writes the call, and what each needs of the answer's `data`.
@@ -280,7 +281,7 @@ export const METHODS: readonly Method[] = [
     body: (world, app) => ({ android: house(world, app), ios: {}, web: undefined })[app],
     data: z.array(Camera).min(1),
   },
-  { path: "cctv/overview", row: 32, apps: ALL, empty: "either", data: z.array(Camera).min(1) },
+  { path: "cctv/overview", row: 32, apps: ALL, data: z.array(Camera).min(1) },
   {
     ...{ path: "cctv/allTree", apps: PHONES, empty: "204", body: house },
     data: z.object({
@@ -421,12 +422,18 @@ export const METHODS: readonly Method[] = [
   },
 
   // inbox
+  {
+    path: "inbox/alert",
+    row: 53,
+    apps: OWN,
+    data: z.looseObject({ title: z.string(), text: z.string() }),
+    empty: "either",
+  },
   { path: "inbox/inbox", row: 48, apps: ALL, data: z.object({ basePath: httpUrl, code: z.string().regex(/<html/i) }) },
   { path: "inbox/unreaded", row: 49, apps: PHONES, data: z.object({ count: z.int(), chat: z.int() }) },
   { path: "inbox/readed", row: 50, apps: OWN },
   { path: "inbox/delivered", row: 51, apps: ["ios"], body: (world) => ({ messageId: String(world.messageId) }) },
   { path: "inbox/chatReaded", row: 52, apps: ["ios"] },
-  { path: "inbox/alert", row: 53, apps: OWN, data: z.unknown(), empty: "either" },
 
   // issues
   {
@@ -475,7 +482,7 @@ export const METHODS: readonly Method[] = [
   },
   {
     ...{ path: "pay/process", row: 61, apps: PHONES, data: z.string().min(1) },
-    body: (world, app) => ({ paymentId: world.orders[app], sbId: "b0c4f5d2-0000-4000-8000-000000000001" }),
+    body: (world, app) => ({ paymentId: world.orders[app], sbId: bankOrder(world.orders[app]) }),
   },
   {
     ...{

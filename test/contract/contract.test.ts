@@ -13,7 +13,7 @@ let nobody: { token: string };
 beforeAll(async () => {
   for (const app of ["android", "ios", "web"] as const) worlds.set(app, await aWorld(app));
   nobody = await emptyHanded();
-});
+}, 60_000);
 
 const inOrder = [...METHODS.filter(({ isLast }) => !isLast), ...METHODS.filter(({ isLast }) => isLast)];
 const calls = inOrder.flatMap((method) => method.apps.map((app) => ({ app, path: method.path, method })));

@@ -37,7 +37,7 @@ const dialplan = (row: number, name: string, json: Call["json"], answer: z.ZodTy
 const Device = z.object({ device_id: z.int(), device_type: z.int(), title: z.string() });
 const Door = z.object({
   ...{ id: z.int(), open: z.string(), device_id: z.int(), cam: z.int(), icon: z.string(), name: z.string() },
-  ...{ rubetek_uuid: z.string().nullable(), rubetek_ext: z.int().nullable(), z5r_serial: z.string().nullable() },
+  ...{ rubetek_uuid: z.string().optional(), rubetek_ext: z.int().optional(), z5r_serial: z.string().optional() },
 });
 
 export const CALLS: readonly Call[] = [

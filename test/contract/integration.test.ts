@@ -1,6 +1,6 @@
 import { env } from "cloudflare:test";
 import { beforeAll, expect, test } from "vitest";
-import { liveLink } from "#premises/log/live-pictures.ts";
+import { liveLink } from "#premises/log/pictures.ts";
 import { call } from "../support/world.ts";
 import { METHODS } from "./app-methods.ts";
 import { CALLS, type Call, DROPPED } from "./integration-calls.ts";
@@ -11,7 +11,7 @@ import { aWorld, type World } from "./world.ts";
 let world: World;
 beforeAll(async () => {
   world = await aWorld("android");
-});
+}, 60_000);
 
 test.each(CALLS)("row $row: $path is answered as its caller needs it", async (asked) => {
   const response = await send(asked);
@@ -54,4 +54,10 @@ test("row 91: the live picture of a camera is an image, for whoever has its link
 test("every row of the old server's table is called here or is dropped with a reason", () => {
   const rows = [...METHODS.flatMap(({ row }) => row ?? []), ...CALLS.map(({ row }) => row), ...DROPPED.keys(), 91];
   expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 132 }, (_, n) => n + 1));
+});
+
+test("builds of the apps for several operators find this one", async () => {
+  const list = await call("/api/providers.json");
+  const { data } = await list.json<{ data: Record<string, unknown>[] }>();
+  expect(data).toEqual([{ id: "main", name: "main", baseUrl: "https://api.example.net/api", order: 1 }]);
 });

@@ -2,6 +2,8 @@
 
 export const MEDIA = "https://vd.example.net";
 
+const VIDEO = "https://video.example.net";
+
 const JPEG = Uint8Array.from([
   0xff,
   0xd8,
@@ -30,6 +32,13 @@ export const outsideVars = () => ({
     SBER_URL: "https://bank.example.net",
   },
   ...{ OFFICES: JSON.stringify([{ lat: 54.19, lon: 37.61, address: "ул. Мира, 1", opening: "10:00-19:00" }]) },
+  YOUTUBE: JSON.stringify([
+    {
+      ...{ id: 1, eventTime: "2026-08-02 09:00:00", title: "Двор", description: "Субботник" },
+      ...{ thumbnailsDefault: `${VIDEO}/1.jpg`, thumbnailsMedium: `${VIDEO}/2.jpg`, thumbnailsHigh: `${VIDEO}/3.jpg` },
+      url: `${VIDEO}/watch`,
+    },
+  ]),
   EXTENSIONS: JSON.stringify([
     {
       caption: "Погода",
@@ -48,20 +57,35 @@ const PUBLIC_KEY =
   "0iT9wCS0DRTXu269V264Vf/3jvredZiKRkgwlL9xNAwxXFg0x/XFw005UWVRIkdgcKWTjpBP2dPwVZ4WWC+9aGVd+Gyn1o0CLelf4rEjGoXbAAEgAqeGUxrcIlbjXfbc" +
   "mwIDAQAB";
 
-export function answerOutside(request: Request): Response {
+export async function answerOutside(request: Request): Promise<Response> {
   const { hostname, pathname } = new URL(request.url);
   if (/\.jpg$|shot/.test(pathname)) return new Response(JPEG, { headers: { "content-type": "image/jpeg" } });
   if (pathname.endsWith("recording_status.json"))
-    return Response.json([{ stream: "s", ranges: [{ from: 1_785_400_000, duration: 7200 }] }]);
+    return Response.json([{ stream: "s", ranges: [{ from: Math.floor(Date.now() / 1000) - 7200, duration: 3600 }] }]);
   if (pathname.endsWith(".mp4")) return new Response("mp4!", { headers: { "content-length": "4" } });
-  if (hostname === "bank.example.net") return bank(pathname);
+  if (hostname === "bank.example.net") return bank(pathname, new URLSearchParams(await request.text()));
   if (hostname === "hub.example.net") return Response.json({ result: true, message: "ok" });
-  if (hostname === "frs.example.net") return Response.json({ code: 200, data: {} });
+  if (hostname === "frs.example.net") return faceServer(pathname);
   return new Response("", { status: 200 });
 }
 
-function bank(path: string): Response {
+let face = 1000;
+
+function faceServer(path: string): Response {
+  const picture = { screenshot: `${MEDIA}/shot.jpg`, left: 10, top: 20, width: 30, height: 40 };
+  const faceImage = `data:image/jpeg;base64,${btoa(String.fromCharCode(...JPEG))}`;
+  if (path.endsWith("/bestQuality")) return Response.json({ code: "200", message: "Ok", data: picture });
+  if (path.endsWith("/registerFace"))
+    return Response.json({ code: "200", message: "Ok", data: { faceId: ++face, faceImage } });
+  return new Response(null, { status: 204 });
+}
+
+/** The bank's number of an order that an app has paid at the bank itself: it ends in ours. */
+export const bankOrder = (order: string) => `b0c4f5d2-0000-4000-8000-${order.padStart(12, "0")}`;
+
+function bank(path: string, form: URLSearchParams): Response {
   if (path.endsWith("register.do"))
     return Response.json({ orderId: crypto.randomUUID(), formUrl: "https://bank.example.net/pay/abc" });
-  return Response.json({ errorCode: "0", orderStatus: 0, amount: 65000 });
+  const orderNumber = String(Number((form.get("orderId") ?? "").slice(-12)));
+  return Response.json({ errorCode: "0", orderNumber, orderStatus: 0, amount: 65000, currency: "643" });
 }

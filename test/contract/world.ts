@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { expect } from "vitest";
 import type { Env } from "#env.ts";
+import { loadOnce } from "#premises/archive/delivery.ts";
 import { aPhone, aResident, aUid, call, envWith, mobile, outside } from "../support/world.ts";
 import { APPS, type App } from "./clients.ts";
 import { answerOutside, MEDIA, outsideVars } from "./outside.ts";
@@ -89,7 +90,9 @@ const PHOTO = btoa(`\xff\xd8\xff\xe0\x00\x10JFIF${"\x00".repeat(64)}\xff\xd9`);
 /** Everything made through the front doors, for one app to call. */
 export async function aWorld(app: App): Promise<World> {
   const world = outside(answerOutside);
-  const environment = envWith(outsideVars());
+  // The queue would load fragments with the settings of the tests, in which no media server is listed.
+  const ARCHIVE = { send: async () => {}, sendBatch: async () => {} };
+  const environment = envWith({ ...outsideVars(), ARCHIVE });
   const [phone, uid] = [aPhone(), aUid()];
   const resident = await aResident({ phone });
   const address = `г. Тула, ул. Контрактная, д. ${aNumber()}`;
@@ -124,8 +127,8 @@ export async function aWorld(app: App): Promise<World> {
     ...{ start: "2026-10-01", end: "2026-10-31" },
   });
   const categories = (await ask("hcs/appealsCategory")) as unknown as { categoryId: number }[];
-  const node = await bill("sh_nodes_add", { mac: aMac(), type: "hub", vendor: "acme" });
-  const nodes = await bill("sh_nodes_list", {});
+  const nodeMac = aMac();
+  const node = await bill("sh_nodes_add", { mac: nodeMac, type: "hub", vendor: "acme" });
   const forEach = async <T>(make: (app: App) => Promise<T>) =>
     Object.fromEntries(await Promise.all(APPS.map(async (each) => [each, await make(each)]))) as Record<App, T>;
   const invited = await forEach(async () => {
@@ -142,10 +145,12 @@ export async function aWorld(app: App): Promise<World> {
     return { userPhone, smsCode: await world.codeFor(userPhone) };
   });
   const faces = await forEach(async (each) => {
-    const event = faceEvents[each].spare;
-    await ask("frs/like", { event });
-    return faceEvents[each].faceId;
+    const liked = (await ask("frs/like", { event: faceEvents[each].spare })) as unknown as { faceId: string | number };
+    return Number(liked.faceId);
   });
+  const [from, to] = [dayBefore("08:00:00"), dayBefore("08:05:00")];
+  const fragment = (await ask("cctv/recPrepare", { id: walls.camera, from, to })) as unknown as number;
+  await loadOnce(environment, fragment);
   const card = "00a1b2c3d4e5";
   const plate = `А${100 + (aNumber() % 900)}ВС71`;
   await bill("keys_add", { uid, key: card, comment: "ключ" });
@@ -157,7 +162,7 @@ export async function aWorld(app: App): Promise<World> {
     ...{
       today: dayOf(new Date()),
       ...rangeOf(app),
-      fragment: await aFragment(walls.camera, resident.account, phone, uid),
+      fragment,
     },
     ...{
       newPhone: aPhone,
@@ -170,8 +175,7 @@ export async function aWorld(app: App): Promise<World> {
     },
     faceEvents: Object.fromEntries(APPS.map((each) => [each, faceEvents[each].event])) as Record<App, string>,
     ...{ faces, ...places, messageId: messages.messages[0].id, issue, orders, entry: entry.id },
-    ...{ category: categories[0]!.categoryId, node: node.node_uuid },
-    nodeMac: nodes.nodes.find(({ node_uuid }: { node_uuid: string }) => node_uuid === node.node_uuid).mac,
+    ...{ category: categories[0]!.categoryId, node: node.node_uuid, nodeMac },
     ...{ pushToken, plate, card: `${card}0000`, newUid: aUid() },
   };
 }
@@ -197,7 +201,7 @@ async function wallsOf(uid: number, address: string) {
   const city = await device({ device_type: 1, title: "Площадь", url: MEDIA });
   const [rubetek, z5r] = [crypto.randomUUID(), aNumber()];
   const door = { device_id: lock, cam: camera, entrance: 2, icon: "entrance", name: "Подъезд 2", open_trait: "GET" };
-  const open = "http://panel.example.net/open";
+  const open = "http://127.0.0.1:8081/open"; // doors are opened with the settings of the tests: only the own machine is listed
   await bill("doors_add", { ...door, open, rubetek_uuid: rubetek, rubetek_ext: 0, z5r_serial: String(z5r) });
   await bill("doors_add", { ...door, open, name: "Лишняя", cam: spare });
   await bill("rights_add", { uid, device_id: [camera, lock] });
@@ -283,28 +287,12 @@ async function analytics(deviceId: number, environment: Env): Promise<void> {
   expect(response.status).toBe(200);
 }
 
-/** A fragment as the loader leaves it: a row, its reader, and the file. */
-async function aFragment(deviceId: number, account: string, phone: string, uid: number): Promise<number> {
-  const now = Date.now();
-  const row = await env.DB.prepare(
-    `INSERT INTO fragments (operator, device_id, from_s, to_s, title, state, next_attempt_at, size, created_at, ready_at, expires_at)
-     VALUES ('main', ?, ?, ?, 'Подъезд 2', 'ready', ?, 4, ?, ?, ?) RETURNING id`,
-  )
-    .bind(deviceId, 1_785_650_000, 1_785_650_300, now, now, now, now + 86_400_000)
-    .first<{ id: number }>();
-  await env.DB.prepare(
-    "INSERT INTO fragment_readers (operator, fragment_id, account_id, phone, uid) VALUES ('main', ?, ?, ?, ?)",
-  )
-    .bind(row!.id, account, phone, uid)
-    .run();
-  return row!.id;
-}
-
 const dayOf = (at: Date) => new Intl.DateTimeFormat("sv-SE", { timeZone: "Europe/Moscow" }).format(at);
+
+const dayBefore = (time: string) => `${dayOf(new Date(Date.now() - 86_400_000))} ${time}`;
 
 /** Five minutes of yesterday, of each app's own. */
 function rangeOf(app: App) {
   const hour = { android: "09", ios: "10", web: "11" }[app];
-  const day = dayOf(new Date(Date.now() - 86_400_000));
-  return { rangeFrom: `${day} ${hour}:00:00`, rangeTo: `${day} ${hour}:05:00` };
+  return { rangeFrom: dayBefore(`${hour}:00:00`), rangeTo: dayBefore(`${hour}:05:00`) };
 }
