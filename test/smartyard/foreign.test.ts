@@ -84,6 +84,8 @@ for (const method of ["action", "actionV2", "comment", "commentV2"]) LOOKS_UP.ad
 for (const method of ["hcs/appealsList", "hcs/newAppeal", "hcs/listPay"]) LOOKS_UP.add(method);
 for (const method of ["frs/listFaces", "frs/like", "frs/disLike"]) LOOKS_UP.add(method);
 for (const group of ["address", "cctv"]) for (const method of ["plog", "plogDays"]) LOOKS_UP.add(`${group}/${method}`);
+for (const method of ["ranges", "recPrepare", "recDownload"]) LOOKS_UP.add(`cctv/${method}`);
+for (const method of PROTECTED) if (method.startsWith("pay/")) LOOKS_UP.add(method);
 /** And those that want a secret, which the ids are not. */
 const WANTS_SECRET = new Set(["user/addMyPhone"]);
 const ENDS_SESSIONS = ["user/logout", "user/deleteAccount", "user/endOtherSessions"];
@@ -121,6 +123,9 @@ test.each(PROTECTED.filter((method) => ![...ENDS_SESSIONS, ...TAKES_NO_ID].inclu
       ...{ description: "x", locationId: 1, streetId: 1, address: "x" },
       ...(method === "issues/createV2" && { type: "requestFragment" }),
       ...(method === "hcs/newAppeal" && { type: 1 }),
+      ...(method.startsWith("cctv/") && { id: theirs.camera.deviceId }),
+      ...{ from: "2026-08-02 09:00:00", to: "2026-08-02 09:05:00", year: "2026", receiptId: 1 },
+      ...(method.startsWith("pay/") && { amount: "100", paymentId: "999999999", sbId: "x" }),
       ...{ roomId: "x", itemId: "x", ...(method.startsWith("sh/") && { type: "lamp" }) },
     };
     const response = await mobile(

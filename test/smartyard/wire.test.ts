@@ -307,8 +307,8 @@ test("the web app deletes an account: its phone, pushes and sessions go, its nam
 test("every method of the app stands in the OpenAPI document, and in the tables of these tests", async () => {
   const { paths } = await (await call("/openapi.json")).json<{ paths: Record<string, object> }>();
   const documented = Object.keys(paths).flatMap(
-    (path) => /^\/api\/((?:user|address|cctv|ext|inbox|chat|sip|sh|issues|hcs|geo|frs)\/.*)$/.exec(path)?.[1] ?? [],
+    (path) => /^\/api\/((?:user|address|cctv|ext|inbox|chat|sip|sh|issues|hcs|geo|frs|pay)\/.*)$/.exec(path)?.[1] ?? [],
   );
-  const open = ["user/requestCode", "user/confirmCode", "user/checkPhone", "user/phonePattern"];
+  const open = ["user/requestCode", "user/confirmCode", "user/checkPhone", "user/phonePattern", "pay/register"];
   expect(documented.toSorted()).toEqual([...PROTECTED, ...open].toSorted());
 });

@@ -25,4 +25,7 @@ export const PROTECTED = [
     (method) => `geo/${method}`,
   ),
   ...["address/plog", "address/plogDays", "cctv/plog", "cctv/plogDays"],
+  ...["cctv/ranges", "cctv/recPrepare", "cctv/recDownload", "cctv/youtube"],
+  ...["user/getBillingList", "user/getPaymentsList"],
+  ...["prepare", "process", "getDetail", "getInvoice", "getReceipt"].map((method) => `pay/${method}`),
 ];
