@@ -6,7 +6,7 @@ import { roubles } from "#platform/money.ts";
 import { describe, ok, okOrEmpty, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { Flag, flag } from "./wire.ts";
 
-/** POST /api/user/get…List: what the resident's contracts have and owe (docs/contracts.md, "Payments"). */
+/** POST /api/user/get…List: what the resident's contracts have and owe (docs/contracts.md, "The apps"). */
 export const billing = new Hono<ResidentEnv>();
 
 const Bill = z.looseObject({

@@ -9,7 +9,7 @@ import { body, clientAddress } from "#platform/http.ts";
 import { kopecksOf, roubles } from "#platform/money.ts";
 import { describe, ok, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 
-/** POST /api/pay/…: invoices, the bank's page for them, statements and documents (docs/contracts.md, "Payments"). */
+/** POST /api/pay/…: invoices, the bank's page for them, statements and documents (docs/contracts.md, "The apps"). */
 export const pay = new Hono<ResidentEnv>();
 
 const Login = z.union([z.string(), z.number().transform(String)]).pipe(z.string().trim().min(1).max(64));
