@@ -213,6 +213,66 @@ test("of two changes the last one wins, whichever reaches the panel first", asyn
   expect(await jobsOf(uid)).toMatchObject([{ change: "remove", state: "done" }]);
 });
 
+test("a change that overtakes one under way is told once more, even if it is still under way itself", async () => {
+  const { uid, lone, sent, job, panelip } = await aWaitingKey();
+  const slow: (() => void)[] = [];
+  // The panel carries out what it is told at once, and answers when the test lets it.
+  const world = panels(() => new Promise((answer) => slow.push(() => answer(new Response("OK")))));
+  const calls = (count: number) => vi.waitFor(() => expect(slow).toHaveLength(count));
+  const adding = deliverKeys(aBatch(job).batch, lone);
+  await calls(1);
+  await deleteKey(lone, uid, "00a1");
+  const removing = deliverKeys(aBatch(job).batch, lone);
+  await calls(2);
+  slow[0]!();
+  await adding;
+  slow[1]!();
+  await removing;
+  sent.length = 0;
+  const inAMinute = new Date(Date.now() + 60_000);
+  await sweepKeys(lone, inAMinute);
+  expect(sent).toContainEqual(job);
+  const again = deliverKeys(aBatch(job).batch, lone, inAMinute);
+  await calls(3);
+  slow[2]!();
+  await again;
+  expect(world.at(panelip).at(-1)).toBe(removed("00a1"));
+  expect(world.at(panelip)).toHaveLength(3);
+  expect(await jobsOf(uid)).toMatchObject([{ change: "remove", state: "done" }]);
+});
+
+test.each<[string, boolean]>([
+  ["comes to another contract while it is removed from one stays for that one", true],
+  ["is taken from the other contract as well, while that one's is told, is removed", false],
+])("a key that %s", async (_, isGiven) => {
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  panels();
+  const panel = await aPanel();
+  const [one, other] = [await aHomeAt(panel, { flat: "1" }), await aHomeAt(panel, { flat: "2", key: "00a2" })];
+  if (!isGiven) await addKey(env, { uid: other, key: "00a1", comment: "" });
+  await settled(other);
+  const { lone } = withoutQueue();
+  await deleteKey(lone, one, "00a1");
+  const jobOf = (uid: number) => ({ device: panel.panel, uid, key: "00a1" });
+  let isFirst = true;
+  const world = panels(async () => {
+    if (isFirst) {
+      isFirst = false;
+      // Before the panel carries out what it is told, the other contract's change has been told, too.
+      if (isGiven) await addKey(lone, { uid: other, key: "00a1", comment: "" });
+      else await deleteKey(lone, other, "00a1");
+      await deliverKeys(aBatch(jobOf(other)).batch, lone);
+    }
+    return new Response("OK");
+  });
+  const { batch, fate } = aBatch(jobOf(one));
+  await deliverKeys(batch, lone);
+  expect(fate.delay).toBeGreaterThan(0);
+  await deliverKeys(aBatch(jobOf(one)).batch, lone, new Date(Date.now() + fate.delay! * 1000));
+  expect(world.at(panel.panelip).at(-1)).toBe(isGiven ? stored("00a1", 2) : removed("00a1"));
+  expect((await jobsOf(one)).map(({ state }) => state)).toEqual(["done"]);
+});
+
 test("what the queue lost, and what a consumer that died left, is sent again by the cron", async () => {
   const { uid, lone, sent, job } = await aWaitingKey();
   const inAMinute = new Date(Date.now() + 60_000);

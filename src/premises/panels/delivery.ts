@@ -84,19 +84,31 @@ async function attempt(env: Env, job: PanelJob): Promise<Failure | undefined> {
   try {
     const panel = await deviceRow(database(env), job.operator, job.deviceId);
     if (!panel) return { error: "the device is gone", isRefusal: true };
-    const { change, ...key } = await orderOf(env, job);
+    const other = await heirOf(env, job);
+    const { change, ...key } = await orderOf(env, job, other);
     const status = await tellPanel(env, panel, change, key);
-    if (status >= 200 && status < 300) return undefined;
-    return { error: `HTTP ${status}`, isRefusal: status === 401 || status === 403 || status === 404 };
+    if (status < 200 || status > 299)
+      return { error: `HTTP ${status}`, isRefusal: status === 401 || status === 403 || status === 404 };
+    // What another contract was told meanwhile may have reached the panel before this.
+    const now = await heirOf(env, job);
+    const isStill = now?.uid === other?.uid && now?.version === other?.version;
+    return isStill ? undefined : { error: "another contract's key has changed", isRefusal: false };
   } catch (error) {
     if (error instanceof AppError) return { error: error.message, isRefusal: error.code === "invalid" };
     return { error: error instanceof Error ? error.name : "unknown", isRefusal: false };
   }
 }
 
+/** Another contract whose key it is as well, when it is to be removed from this one. */
+const heirOf = async (env: Env, job: PanelJob) =>
+  job.change === "remove" ? otherHolder(database(env), job) : undefined;
+
 /** What the panel is to be told. A key that another contract has there stays, as that one's. */
-async function orderOf(env: Env, job: PanelJob): Promise<PanelKey & Pick<PanelJob, "change">> {
-  const other = job.change === "remove" ? await otherHolder(database(env), job) : undefined;
+async function orderOf(
+  env: Env,
+  job: PanelJob,
+  other: Pick<PanelJob, "uid" | "flat"> | undefined,
+): Promise<PanelKey & Pick<PanelJob, "change">> {
   const { uid, flat } = other ?? job;
   const { key } = job;
   if (job.change === "remove" && !other) return { key, flat, change: "remove" };

@@ -155,18 +155,21 @@ export function settleJob(db: Db, { operator, ...job }: PanelJob, change: Partia
     .returning({ version: panelJobs.version });
 }
 
-/** An attempt of before may have reached the panel after a later one: what is wanted is sent once more. */
+/**
+ * An attempt of before may have reached the panel after a later one, be that over or still under way: what is wanted is sent once
+ * more. The new version keeps the one under way from taking it for done.
+ */
 export function sendOnceMore(db: Db, { operator, ...job }: PanelJob, now: Date) {
   return db
     .update(panelJobs)
-    .set({ state: "queued", nextAttemptAt: now })
-    .where(and(isJob(operator, job), eq(panelJobs.state, "done")));
+    .set({ state: "queued", nextAttemptAt: now, version: sql`${panelJobs.version} + 1` })
+    .where(and(isJob(operator, job), inArray(panelJobs.state, ["done", "sending"])));
 }
 
 /** Another contract that is to have the same key on the same panel. */
 export function otherHolder(db: Db, { operator, deviceId, uid, key }: PanelJob) {
   return db
-    .select({ uid: panelJobs.uid, flat: panelJobs.flat })
+    .select({ uid: panelJobs.uid, flat: panelJobs.flat, version: panelJobs.version })
     .from(panelJobs)
     .where(
       and(
@@ -174,6 +177,7 @@ export function otherHolder(db: Db, { operator, deviceId, uid, key }: PanelJob) 
         ...[ne(panelJobs.uid, uid), eq(panelJobs.change, "add")],
       ),
     )
+    .orderBy(asc(panelJobs.uid))
     .limit(1)
     .get();
 }
