@@ -195,6 +195,38 @@ test.each<[string, () => Response, number]>([
   },
 );
 
+test("a panel that was off for longer than that is asked once a day, and forgets at last what it is to forget", async () => {
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  panels();
+  const panel = await aPanel();
+  const uid = await aHomeAt(panel);
+  const { lone, sent } = withoutQueue();
+  await deleteKey(lone, uid, "00a1");
+  await env.DB.prepare("UPDATE panel_jobs SET attempts = 19 WHERE uid = ?").bind(uid).run();
+  const job = { device: panel.panel, uid, key: "00a1" };
+  let isOff = true;
+  const world = panels(() => (isOff ? Response.error() : new Response(null, { status: 204 })));
+  const start = Date.now();
+  const atHour = async (hour: number) => {
+    const now = new Date(start + hour * 3_600_000);
+    sent.length = 0;
+    await sweepKeys(lone, now);
+    await sweepKeys(lone, new Date(now.getTime() + 60_000));
+    const { batch } = aBatch(job);
+    await deliverKeys(batch, lone, now);
+    return sent.some(({ uid: named }) => named === uid);
+  };
+  await deliverKeys(aBatch(job).batch, lone);
+  expect(await jobsOf(uid)).toMatchObject([{ state: "failed", attempts: 20 }]);
+  expect(await atHour(20)).toBe(false);
+  expect(await atHour(25)).toBe(true);
+  expect(await jobsOf(uid)).toMatchObject([{ state: "failed", attempts: 21 }]);
+  isOff = false;
+  expect(await atHour(24 * 50)).toBe(true);
+  expect(await jobsOf(uid)).toMatchObject([{ change: "remove", state: "done" }]);
+  expect(world.at(panel.panelip)).toHaveLength(3);
+});
+
 test("of two changes the last one wins, whichever reaches the panel first", async () => {
   const { uid, lone, job, panelip } = await aWaitingKey();
   let isFirst = true;

@@ -6,7 +6,7 @@ import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { deviceRow } from "../registry-queries.ts";
-import { claimJob, deleteForgotten, otherHolder, sendOnceMore, settleJob } from "./job-queries.ts";
+import { claimJob, deleteForgotten, otherHolder, sendOnceMore, settleJob, tryFailedOnceMore } from "./job-queries.ts";
 import { sendDue } from "./panel-keys.ts";
 import { type PanelKey, tellPanel } from "./panel-kinds.ts";
 import type { PanelJob } from "./tables.ts";
@@ -20,6 +20,8 @@ const [ATTEMPTS, REFUSALS] = [20, 5];
 const LONGEST_PAUSE = 3600;
 /** A queue that is merely slow gets this long before the cron sends the same job again. */
 const OVERDUE_MS = 20_000;
+/** A panel may be off for days, and what it missed most of all must not be lost: a key that it is to forget. */
+const ONCE_MORE_MS = 86_400_000;
 const KEEP_MS = 30 * 86_400_000;
 const ROWS_PER_SWEEP = 500;
 
@@ -65,7 +67,7 @@ async function tellOnce(env: Env, { device, ...key }: z.output<typeof Job>, now:
   const settled = await settleJob(db, job, {
     state: failure ? (isOver ? "failed" : "queued") : "done",
     error: failure?.error ?? null,
-    nextAttemptAt: later(now, (pause ?? 0) * 1000),
+    nextAttemptAt: later(now, isOver ? ONCE_MORE_MS : (pause ?? 0) * 1000),
     updatedAt: now,
   });
   if (settled.length > 0) return pause;
@@ -117,9 +119,16 @@ async function orderOf(
   return { key, flat: number, change: "add" };
 }
 
-/** Each minute: what the queue lost or whose consumer died; and what panels forgot long ago is forgotten here. */
+/**
+ * Each minute: what the queue lost or whose consumer died, and, once a day, what a panel was given up over; and what panels forgot
+ * long ago is forgotten here.
+ */
 export async function sweepKeys(env: Env, now = new Date()): Promise<void> {
-  await deleteForgotten(database(env), settings(env).OPERATOR, later(now, -KEEP_MS), ROWS_PER_SWEEP);
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  await db.batch([
+    deleteForgotten(db, OPERATOR, later(now, -KEEP_MS), ROWS_PER_SWEEP),
+    tryFailedOnceMore(db, OPERATOR, now, ROWS_PER_SWEEP),
+  ]);
   await sendDue(env, later(now, -OVERDUE_MS), ROWS_PER_SWEEP);
 }
 

@@ -101,6 +101,17 @@ export function retryFailed(db: Db, operator: string, deviceId: number, now: Dat
     .where(and(eq(panelJobs.operator, operator), eq(panelJobs.deviceId, deviceId), eq(panelJobs.state, "failed")));
 }
 
+/** Makes due what was given up and whose time has come again. The attempts stay counted: one more is all that it gets. */
+export function tryFailedOnceMore(db: Db, operator: string, now: Date, limit: number) {
+  return db
+    .update(panelJobs)
+    .set({ state: "queued" })
+    .where(
+      sql`rowid IN (SELECT rowid FROM panel_jobs INDEXED BY panel_jobs_due
+        WHERE operator = ${operator} AND state = 'failed' AND next_attempt_at <= ${now.getTime()} LIMIT ${limit})`,
+    );
+}
+
 /** A panel that is gone takes no keys. */
 export function forgetPanel(db: Db, operator: string, deviceId: number) {
   return db.delete(panelJobs).where(and(eq(panelJobs.operator, operator), eq(panelJobs.deviceId, deviceId)));
@@ -186,6 +197,6 @@ export function otherHolder(db: Db, { operator, deviceId, uid, key }: PanelJob) 
 export function deleteForgotten(db: Db, operator: string, before: Date, limit: number) {
   return db.delete(panelJobs).where(
     sql`rowid IN (SELECT rowid FROM panel_jobs INDEXED BY panel_jobs_forgotten
-      WHERE operator = ${operator} AND change = 'remove' AND state IN ('done', 'failed') AND updated_at < ${before.getTime()} LIMIT ${limit})`,
+      WHERE operator = ${operator} AND change = 'remove' AND state = 'done' AND updated_at < ${before.getTime()} LIMIT ${limit})`,
   );
 }
