@@ -9,7 +9,6 @@ import { body } from "#platform/http.ts";
 import { photoOf } from "#platform/photos.ts";
 import { demandSigned, signedLink } from "#platform/signed-links.ts";
 import { localText } from "#platform/time.ts";
-import { reaches } from "#premises/guests/roles.ts";
 import { holdingsOf } from "#premises/homes.ts";
 import { describe, ok, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 import { lived } from "./lived.ts";
@@ -116,7 +115,8 @@ const Bill = z.object({
 
 hcs.post("/listPay", describe("What my homes owe", z.array(Bill)), signedIn("edge"), body(AnyHome), async (c) => {
   const { homes } = await holdingsOf(c.env, c.var.resident, { uid: c.req.valid("json").uid, fresh: wantsFresh(c) });
-  const uids = homes.filter(({ role }) => reaches(role, "inner")).map(({ uid }) => uid);
+  // What a home owes is nothing for guests.
+  const uids = homes.filter(({ role }) => role === "owner").map(({ uid }) => uid);
   const bills = await listBills(c.env, uids);
   return ok(c, bills.map(billView));
 });
