@@ -7,6 +7,8 @@ export { DoorOpener, OneTimeCodes, PasswordAttempts, SendBudget, TemporaryExtens
 /** How often a request left the isolate. One `batch` is one trip, whatever it holds. */
 export interface Trips {
   d1: number;
+  /** Of those the ones that began when no other was under way: so often one waited for the next. */
+  d1InTurn: number;
   kvReads: number;
   kvWrites: number;
   objects: number;
@@ -19,14 +21,29 @@ interface Counted {
   before: Trips;
   after: Trips;
   answered: boolean;
+  /** Questions to D1 that are not answered yet. */
+  asking: number;
 }
 
 /** What D1 was asked for the latest request, for whoever wants to see how it finds the rows. */
 let statements: string[] = [];
 const STATEMENTS = "/bench/statements";
 
-const none = (): Trips => ({ d1: 0, kvReads: 0, kvWrites: 0, objects: 0, queues: 0, outbound: 0 });
+const none = (): Trips => ({ d1: 0, d1InTurn: 0, kvReads: 0, kvWrites: 0, objects: 0, queues: 0, outbound: 0 });
 const request = new AsyncLocalStorage<Counted>();
+
+async function askD1<T>(ask: () => Promise<T>): Promise<T> {
+  const counted = request.getStore();
+  if (!counted) return ask();
+  const trips = counted[counted.answered ? "after" : "before"];
+  trips.d1++;
+  if (counted.asking++ === 0) trips.d1InTurn++;
+  try {
+    return await ask();
+  } finally {
+    counted.asking--;
+  }
+}
 
 function count(trip: keyof Trips): void {
   const counted = request.getStore();
@@ -39,7 +56,7 @@ export default {
   async fetch(incoming: Parameters<typeof product.fetch>[0], env: Env, context: ExecutionContext): Promise<Response> {
     if (new URL(incoming.url).pathname === STATEMENTS) return Response.json([...new Set(statements)]);
     statements = [];
-    const counted: Counted = { before: none(), after: none(), answered: false };
+    const counted: Counted = { before: none(), after: none(), answered: false, asking: 0 };
     const behind: Promise<unknown>[] = [];
     const waitUntil = (work: Promise<unknown>) => {
       behind.push(work);
@@ -119,22 +136,17 @@ function countingDatabase(db: D1Database): D1Database {
       statements.push(sql);
       return countingStatement(db.prepare(sql));
     },
-    batch(statements: D1PreparedStatement[]) {
-      count("d1");
-      return db.batch(statements.map((statement) => inner.get(statement)!));
-    },
+    batch: (statements: D1PreparedStatement[]) =>
+      askD1(() => db.batch(statements.map((statement) => inner.get(statement)!))),
   } as D1Database;
 }
 
 function countingStatement(statement: D1PreparedStatement): D1PreparedStatement {
   const proxy = new Proxy(statement, {
     get(target, name) {
-      const value = (Reflect.get(target, name) as (...args: unknown[]) => unknown).bind(target);
+      const value = (Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>).bind(target);
       if (name === "bind") return (...values: unknown[]) => countingStatement(target.bind(...values));
-      return (...args: unknown[]) => {
-        count("d1");
-        return value(...args);
-      };
+      return (...args: unknown[]) => askD1(() => value(...args));
     },
   });
   inner.set(proxy, statement);

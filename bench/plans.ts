@@ -9,6 +9,27 @@ export interface Plan extends Row {
   steps: string[];
 }
 
+/**
+ * Reads a table from one end to the other, or all that an operator has in it. Lists that came as a parameter, and what was
+ * gathered before, may be read through.
+ */
+const isScan = (step: string, gathered: ReadonlySet<string>): boolean => {
+  const table = /^SCAN (\w+)$/.exec(step)?.[1];
+  if (table) return !gathered.has(table);
+  return /\(operator=\?\)$/.test(step) && !WHOLE.test(step);
+};
+
+/** Tables of an operator that are read whole because they are lists to choose from. */
+const WHOLE = /^SEARCH appeal_categories /;
+
+/** What a statement names for itself: subqueries and common table expressions. */
+const gatheredIn = (sql: string): Set<string> =>
+  new Set(
+    [...sql.matchAll(/\) AS (\w+)|\bWITH (?:RECURSIVE )?(\w+)|, (\w+) \([^)]*\) AS \(/gi)].flatMap((match) =>
+      match.slice(1).filter(Boolean),
+    ),
+  );
+
 /** Reading may wait for the database this often, one after the other. */
 const MOST_TRIPS = 2;
 
@@ -18,17 +39,20 @@ const MOST_TRIPS = 2;
  */
 export async function explainReads({ yardgate: url, db }: Server, kannel: Kannel): Promise<Plan[]> {
   const estate = await anEstate(url, kannel, db);
-  const tables = await db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all<{ name: string }>();
-  const names = new Set(tables.results.map(({ name }) => name));
   const plans: Plan[] = [];
   for (const [path, body] of reads(estate)) {
     await ask(url, estate, path, body); // the session is in KV from the first one on
     const counted = await ask(url, estate, path, body);
     const statements = (await (await fetch(new URL("/bench/statements", url))).json()) as string[];
-    const steps = (await Promise.all(statements.map((sql) => planOf(db, sql)))).flat();
-    const scans = steps.filter((step) => names.has(/^SCAN (\w+)/.exec(step)?.[1] ?? ""));
-    if (scans.length > 0) throw new Error(`${path} reads whole tables: ${scans.join("; ")}`);
-    if (counted.before.d1 > MOST_TRIPS) throw new Error(`${path} waits for the database ${counted.before.d1} times`);
+    const steps: string[] = [];
+    for (const sql of statements) {
+      const plan = await planOf(db, sql);
+      const scans = plan.filter((step) => isScan(step, gatheredIn(sql)));
+      if (scans.length > 0) throw new Error(`${path} reads whole tables: ${scans.join("; ")} in ${sql}`);
+      steps.push(...plan);
+    }
+    const { d1InTurn } = counted.before;
+    if (d1InTurn > MOST_TRIPS) throw new Error(`${path} waits for the database ${d1InTurn} times`);
     plans.push({ call: path, ...counted, steps: [...new Set(steps)] });
   }
   return plans;

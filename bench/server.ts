@@ -26,18 +26,25 @@ const ROOT = join(import.meta.dirname, "..");
 
 export interface Bundle {
   script: string;
+  /** What the script imports beside itself: fonts. */
+  data: { type: "Data"; path: string; contents: Uint8Array }[];
 }
 
 const RUNTIME = { compatibility_date: "2026-11-01", compatibility_flags: ["nodejs_compat"] };
+const RULES = [{ type: "Data", globs: ["**/*.ttf"] }];
 
 /** Bundles as a deploy does: the product, or another `entry` of this folder with the same runtime and no bindings. */
 export function bundle(folder: string, entry?: string): Bundle {
   const name = entry?.replace(/\.ts$/, "") ?? "index";
   const outdir = join(folder, name);
   const config = entry ? join(folder, `${name}.json`) : join(ROOT, "wrangler.toml");
-  if (entry) writeFileSync(config, JSON.stringify({ name, main: join(import.meta.dirname, entry), ...RUNTIME }));
+  if (entry)
+    writeFileSync(config, JSON.stringify({ name, main: join(import.meta.dirname, entry), ...RUNTIME, rules: RULES }));
   wrangler(["deploy", "--dry-run", "--outdir", outdir, "--config", config]);
-  return { script: readFileSync(join(outdir, `${name}.js`), "utf8") };
+  const data = readdirSync(outdir)
+    .filter((file) => file.endsWith(".ttf"))
+    .map((path) => ({ type: "Data" as const, path, contents: readFileSync(join(outdir, path)) }));
+  return { script: readFileSync(join(outdir, `${name}.js`), "utf8"), data };
 }
 
 export function wrangler(args: string[]): string {
@@ -53,11 +60,12 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
   const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(ROOT, "wrangler.toml"),
   ).workerOptions;
-  const common = { modules: true, unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }], stripCfConnectingIp: false };
+  const modulesOf = ({ script, data }: Bundle) => [{ type: "ESModule", path: "index.js", contents: script }, ...data];
+  const common = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }], stripCfConnectingIp: false };
   const { compatibilityDate, compatibilityFlags } = workerOptions;
   const workers = [
-    { ...workerOptions, ...common, name: "yardgate", script: yardgate.script, bindings },
-    { ...common, compatibilityDate, compatibilityFlags, name: "empty", script: empty.script },
+    { ...workerOptions, ...common, name: "yardgate", modules: modulesOf(yardgate), bindings },
+    { ...common, compatibilityDate, compatibilityFlags, name: "empty", modules: modulesOf(empty) },
   ];
   // wrangler and Miniflare describe the same options with types that are not the same.
   const miniflare = new Miniflare(convertV4MiniflareOptions({ workers } as unknown as V4MiniflareOptions));

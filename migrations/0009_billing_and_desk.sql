@@ -7,6 +7,10 @@ ALTER TABLE contracts ADD COLUMN pay_advice INTEGER;                    -- kopec
 -- {"cams":{"price":19900,"until":"2026-10-01","name":"Умный двор"}}: prices in kopecks, by internet, tv, phone, cams
 ALTER TABLE contracts ADD COLUMN tariffs TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(tariffs));
 
+-- With the phone in it: without, SQLite finds a contract's phones in the primary key, and so walks through everybody's.
+DROP INDEX contract_phones_uid;
+CREATE INDEX contract_phones_uid ON contract_phones (operator, uid, phone);
+
 CREATE TABLE contract_entries (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   operator     TEXT NOT NULL,
@@ -61,7 +65,9 @@ CREATE TABLE issues (
 ) STRICT;
 
 CREATE INDEX issues_phone ON issues (operator, phone, status, created_at);
+CREATE INDEX issues_account ON issues (operator, account_id);
 CREATE INDEX issues_status ON issues (operator, status, created_at);
+CREATE INDEX issues_updated ON issues (operator, updated_at);
 CREATE UNIQUE INDEX issues_once ON issues (operator, phone, digest) WHERE status = 'open';
 
 CREATE TABLE desk_numbers (
@@ -76,11 +82,13 @@ CREATE TABLE issue_comments (
   operator   TEXT NOT NULL,
   issue_key  TEXT NOT NULL,
   author     TEXT NOT NULL CHECK (author IN ('resident', 'operator')),
+  account_id TEXT,                      -- the resident's
   text       TEXT NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX issue_comments_issue ON issue_comments (operator, issue_key, id);
+CREATE INDEX issue_comments_account ON issue_comments (operator, account_id, created_at) WHERE account_id IS NOT NULL;
 
 CREATE TABLE appeal_categories (
   operator TEXT NOT NULL,
@@ -93,7 +101,7 @@ CREATE TABLE appeals (
   operator    TEXT NOT NULL,
   id          INTEGER NOT NULL,
   uid         INTEGER NOT NULL,
-  phone       TEXT NOT NULL,
+  phone       TEXT NOT NULL,            -- who complained; empty once they are deleted
   address     TEXT NOT NULL,
   category_id INTEGER NOT NULL,
   description TEXT NOT NULL,
@@ -105,7 +113,9 @@ CREATE TABLE appeals (
 ) STRICT;
 
 CREATE INDEX appeals_uid ON appeals (operator, uid, created_at);
-CREATE INDEX appeals_status ON appeals (operator, status, created_at);
+CREATE INDEX appeals_phone ON appeals (operator, phone);
+CREATE INDEX appeals_status ON appeals (operator, status, id);
+CREATE INDEX appeals_updated ON appeals (operator, updated_at);
 
 CREATE TABLE appeal_steps (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,

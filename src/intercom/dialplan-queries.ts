@@ -15,7 +15,10 @@ const isPanel = (operator: string, name: PanelName) =>
     inArray(devices.type, [1, 2, 3]),
   );
 
-/** An active panel, with the camera that looks at whoever stands there, and the lock that lets them in. */
+/**
+ * An active panel, with the camera that looks at whoever stands there, and the lock that lets them in. `+d.id`, or SQLite walks
+ * through all doors in their order instead of looking the device up.
+ */
 export function panelBy(db: Db, operator: string, name: PanelName) {
   return db
     .select({
@@ -27,9 +30,9 @@ export function panelBy(db: Db, operator: string, name: PanelName) {
       dtmf: devices.dtmf,
       domophoneid: devices.domophoneid,
       cameraId: sql<number | null>`iif(${devices.type} = 3,
-        (SELECT d.cam FROM doors AS d WHERE d.device_id = ${devices.deviceId} ORDER BY d.id LIMIT 1), ${devices.deviceId})`,
+        (SELECT d.cam FROM doors AS d WHERE d.device_id = devices.device_id ORDER BY +d.id LIMIT 1), ${devices.deviceId})`,
       lockId: sql<number | null>`iif(${devices.type} = 3, ${devices.deviceId},
-        (SELECT d.device_id FROM doors AS d WHERE d.cam = ${devices.deviceId} ORDER BY d.id LIMIT 1))`,
+        (SELECT d.device_id FROM doors AS d WHERE d.cam = devices.device_id ORDER BY +d.id LIMIT 1))`,
     })
     .from(devices)
     .where(isPanel(operator, name))

@@ -1,16 +1,16 @@
 import { and, asc, eq } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
-import { contractPhones, contracts } from "./tables.ts";
+import { isOfPhone } from "./queries.ts";
+import { contracts } from "./tables.ts";
 
 /** What the contracts of a phone have and owe, by number. */
 export function accountsOfPhone(db: Db, operator: string, phone: string) {
   const { uid, login, address, state, balance, services, clientName, payAdvice, tariffs } = contracts;
   return db
     .select({ uid, login, address, state, balance, services, clientName, payAdvice, tariffs })
-    .from(contractPhones)
-    .innerJoin(contracts, and(eq(contracts.operator, contractPhones.operator), eq(contracts.uid, contractPhones.uid)))
-    .where(and(eq(contractPhones.operator, operator), eq(contractPhones.phone, phone)))
-    .orderBy(asc(contracts.uid))
+    .from(contracts)
+    .where(isOfPhone(operator, phone))
+    .orderBy(asc(uid))
     .all();
 }
 

@@ -46,7 +46,7 @@ export const contractPhones = sqliteTable(
   },
   (t) => [
     primaryKey({ columns: [t.operator, t.phone, t.uid] }),
-    index("contract_phones_uid").on(t.operator, t.uid),
+    index("contract_phones_uid").on(t.operator, t.uid, t.phone),
     foreignKey({ columns: [t.operator, t.uid], foreignColumns: [contracts.operator, contracts.uid] }).onDelete(
       "cascade",
     ),
