@@ -219,6 +219,9 @@ export const Settings = z
     /** Hours for which a link to a picture or a fragment works. */
     LINK_HOURS: number(1, 168, 24),
 
+    /** Days for which a request or a complaint stays after the last that was done about it. */
+    DESK_DAYS: number(30, 3660, 1095),
+
     EVENTS: z.enum(["d1", "clickhouse"]).default("d1"),
     EVENT_DAYS: number(1, 1100, 183),
     CLICKHOUSE_URL: baseUrl.optional(),

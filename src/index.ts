@@ -7,6 +7,7 @@ import { forgetDeadTokens, forgetEndedInstalls } from "./identity/installs/insta
 import { repairTombstones } from "./identity/sessions/sessions.ts";
 import { deliverMessages, sweepMessages } from "./messaging/outbox.ts";
 import { deliverCalls, sweepCalls } from "./operator/calls/outbox.ts";
+import { forgetOldDesk } from "./operator/desk/retention.ts";
 import { sweepInvoices } from "./payments/sweep.ts";
 import { keepDeadLetters } from "./platform/dead-letters.ts";
 import { deliverFragments } from "./premises/archive/delivery.ts";
@@ -70,6 +71,7 @@ export default {
       endGuests(env),
       flushEvents(env),
       forgetOldEvents(env),
+      forgetOldDesk(env),
       sweepFragments(env),
       sweepFaces(env),
     ]);

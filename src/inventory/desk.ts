@@ -143,7 +143,8 @@ desk.post(
     const { appeal_id: id, status, text, work, document } = c.req.valid("json");
     const photo = document ? photoOf(document) : undefined;
     const appeal = await workOnAppeal(c.env, id, { status: status ?? undefined, text, work, photo });
-    await tellPeople(c.env, [appeal.phone], { ...newsOfAppeal(appeal, { status, text, work }), action: "inbox" });
+    const people = appeal.phone ? [appeal.phone] : []; // they may have been deleted since
+    await tellPeople(c.env, people, { ...newsOfAppeal(appeal, { status, text, work }), action: "inbox" });
     return done(c);
   },
 );

@@ -13,7 +13,12 @@ const cut = (max: number) =>
     .nullish()
     .transform((text) => text?.trim().slice(0, max) || undefined);
 
-const Fields = z.record(z.string().max(64), z.unknown()).nullish();
+/** The apps fill in a dozen of them. */
+const MAX_FIELDS = 8000;
+const Fields = z
+  .record(z.string().max(64), z.unknown())
+  .refine((fields) => JSON.stringify(fields).length <= MAX_FIELDS, "customFields are too long")
+  .nullish();
 
 /** Version 1: the form of the operator's tracker, filled in by the app. */
 export const FreeIssue = z.object({

@@ -182,7 +182,9 @@ test("A day has only so many complaints", async () => {
   outside();
   const { token, uid } = await aNeighbour();
   const few = envWith({ LIMITS: JSON.stringify({ appealsPerDay: 2 }) });
-  const all = await Promise.all([1, 2, 3, 4].map(async () => (await complain(token, uid, {}, few)).status));
+  const all = await Promise.all(
+    [1, 2, 3, 4].map(async (n) => (await complain(token, uid, { description: `№ ${n}` }, few)).status),
+  );
   expect(all.toSorted()).toEqual([200, 200, 429, 429]);
   expect(await dataOf("hcs/appealsList", { houseId: uid }, token)).toHaveLength(2);
 });

@@ -251,6 +251,7 @@ test.each([
   ["issues/create", undefined],
   ["issues/create", { issue: "REM" }],
   ["issues/create", { issue: { summary: { a: 1 } } }],
+  ["issues/create", { issue: { summary: "s" }, customFields: { "11841": "7".repeat(8000) } }],
   ["issues/createV2", {}],
   ["issues/createV2", { type: "hack" }],
   ["issues/createV2", { type: 7 }],

@@ -1,5 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import { deleteReadings } from "#messaging/inbox/queries.ts";
+import { forgetComplainers } from "#operator/desk/appeal-queries.ts";
+import { deleteIssuesOf } from "#operator/desk/issue-queries.ts";
 import { fail } from "#operator/error-catalogue.ts";
 import { newId } from "#platform/crypto.ts";
 import { database, isDuplicate, type Statement } from "#platform/db.ts";
@@ -185,6 +187,8 @@ export async function deleteAccount(
       markDeleted(db, operator, id, { now, eraseAt }),
       ...journal(db, operator, actor, entry, now),
       ...deleteReadings(db, operator, phonesOf(operator, id), onlyIf),
+      ...deleteIssuesOf(db, operator, id, onlyIf),
+      forgetComplainers(db, operator, phonesOf(operator, id), onlyIf),
       deleteInstallsOf(db, operator, id, onlyIf),
       deleteResident(db, operator, id, onlyIf),
       deleteIdentifiers(db, operator, id, onlyIf),

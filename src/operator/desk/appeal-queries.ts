@@ -1,5 +1,5 @@
-import { and, asc, desc, eq, gt, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { and, asc, desc, eq, gt, lte, type SQL, sql } from "drizzle-orm";
+import { type Condition, type Db, ifChanged } from "#platform/db.ts";
 import type { DayLimit } from "./issue-queries.ts";
 import { lastNumber, timeUnlessFull } from "./number-queries.ts";
 import { type Appeal, type AppealStep, appealCategories, appealSteps, appeals } from "./tables.ts";
@@ -27,26 +27,57 @@ export function replaceCategories(db: Db, operator: string, categories: readonly
   ] as const;
 }
 
-/** Writes an appeal under the number that was taken before it in the same batch. Refused with a null when the day is full. */
-export function insertAppeal(db: Db, appeal: Omit<Appeal, "id">, { limit, since }: DayLimit) {
-  const { operator, uid, phone } = appeal;
-  const today = sql`SELECT count(*) FROM ${appeals}
-    WHERE operator = ${operator} AND uid = ${uid} AND phone = ${phone} AND created_at > ${since.getTime()}`;
+type NewAppeal = Omit<Appeal, "id">;
+
+const saidBy = ({ operator, uid, phone }: NewAppeal, since: Date): SQL =>
+  sql`operator = ${operator} AND uid = ${uid} AND phone = ${phone} AND created_at > ${since.getTime()}`;
+
+const sameAs = (appeal: NewAppeal, since: Date): SQL =>
+  sql`${saidBy(appeal, since)} AND category_id = ${appeal.categoryId} AND description = ${appeal.description}`;
+
+/** What the same person said of the same home in the same words since: a repetition. */
+export function appealLike(db: Db, appeal: NewAppeal, since: Date) {
+  return db
+    .select({ id: appeals.id, picture: appeals.picture })
+    .from(appeals)
+    .where(sameAs(appeal, since))
+    .orderBy(desc(appeals.createdAt))
+    .limit(1);
+}
+
+/**
+ * Writes an appeal under the number that was taken before it in the same batch, unless it repeats one that
+ * came since `repeated`. Refused with a null when the day is full.
+ */
+export function insertAppeal(db: Db, appeal: NewAppeal, { limit, since }: DayLimit, repeated: Date) {
+  const { operator, uid, phone, address, categoryId, description, picture, status, createdAt, updatedAt } = appeal;
+  const today = sql`SELECT count(*) FROM ${appeals} WHERE ${saidBy(appeal, since)}`;
+  const at = timeUnlessFull(today, limit, createdAt);
   return db
     .insert(appeals)
-    .values({
-      ...appeal,
-      id: lastNumber(operator, "appeal"),
-      createdAt: timeUnlessFull(today, limit, appeal.createdAt),
-    })
+    .select(
+      sql`SELECT ${operator}, ${lastNumber(operator, "appeal")}, ${uid}, ${phone}, ${address}, ${categoryId}, ${description},
+          ${picture}, ${status}, ${at}, ${updatedAt.getTime()}
+        WHERE NOT EXISTS (SELECT 1 FROM ${appeals} WHERE ${sameAs(appeal, repeated)})`,
+    )
     .returning({ id: appeals.id });
 }
 
 type NewStep = Omit<AppealStep, "id" | "appealId">;
 
-/** The first step of the appeal that was written before it in the same batch. */
-export function insertFirstStep(db: Db, step: NewStep) {
-  return db.insert(appealSteps).values({ ...step, appealId: lastNumber(step.operator, "appeal") });
+/** The first step of the appeal, if the statement before it in the same batch has written it. */
+export function insertFirstStep(db: Db, { operator, kind, text, picture, createdAt }: NewStep) {
+  return db.insert(appealSteps).select(
+    sql`SELECT NULL, ${operator}, ${lastNumber(operator, "appeal")}, ${kind}, ${text}, ${picture}, ${createdAt.getTime()}
+      WHERE ${ifChanged}`,
+  );
+}
+
+export function setAppealPicture(db: Db, operator: string, id: number, picture: string) {
+  return db
+    .update(appeals)
+    .set({ picture })
+    .where(and(eq(appeals.operator, operator), eq(appeals.id, id)));
 }
 
 /** A further step, if there is such an appeal. */
@@ -101,4 +132,39 @@ export function appealsIn(db: Db, operator: string, { status, after, limit }: Pa
     .where(and(eq(appeals.operator, operator), gt(appeals.id, after), inState))
     .orderBy(asc(appeals.id))
     .limit(limit);
+}
+
+/** Forgets who complained: these phones, named by a subquery. What they said of the house stays the house's. */
+export function forgetComplainers(db: Db, operator: string, phones: Condition, onlyIf?: Condition) {
+  return db
+    .update(appeals)
+    .set({ phone: "" })
+    .where(and(eq(appeals.operator, operator), sql`${appeals.phone} IN (${phones})`, onlyIf));
+}
+
+/** No home is number 0, and the time is long ago: nobody is shown these any more, and the next sweep takes them with their pictures. */
+export function giveUpAppealsOf(db: Db, operator: string, uid: number) {
+  return db
+    .update(appeals)
+    .set({ uid: 0, phone: "", updatedAt: new Date(0) })
+    .where(and(eq(appeals.operator, operator), eq(appeals.uid, uid)));
+}
+
+/** Appeals that nobody has touched since, with all their pictures: some of them. */
+export function appealsBefore(db: Db, operator: string, time: Date, limit: number) {
+  return db
+    .select({ id: appeals.id, picture: appeals.picture, steps })
+    .from(appeals)
+    .where(and(eq(appeals.operator, operator), lte(appeals.updatedAt, time)))
+    .orderBy(asc(appeals.updatedAt))
+    .limit(limit)
+    .all();
+}
+
+export function deleteAppeals(db: Db, operator: string, ids: readonly number[]) {
+  const these = sql`(SELECT value FROM ${listed(ids)})`;
+  return [
+    db.delete(appealSteps).where(and(eq(appealSteps.operator, operator), sql`${appealSteps.appealId} IN ${these}`)),
+    db.delete(appeals).where(and(eq(appeals.operator, operator), sql`${appeals.id} IN ${these}`)),
+  ] as const;
 }

@@ -5,13 +5,16 @@ import { AppError } from "#platform/errors.ts";
 import { dropFiles, keepFile } from "#platform/files.ts";
 import type { Photo } from "#platform/photos.ts";
 import {
+  appealLike,
   appealsIn,
   appealsOf,
   categoriesOf,
+  deleteAppeals,
   insertAppeal,
   insertFirstStep,
   insertStep,
   replaceCategories,
+  setAppealPicture,
   updateAppeal,
 } from "./appeal-queries.ts";
 import { takeDeskNumber } from "./number-queries.ts";
@@ -20,6 +23,8 @@ import type { Appeal } from "./tables.ts";
 // Complaints about the house, and what was done about them.
 
 const DAY_MS = 86_400_000;
+/** An app that got no answer sends it again. */
+const REPEATED_MS = 600_000;
 const SHOWN = 200;
 const PAGE = 100;
 
@@ -53,33 +58,64 @@ export interface NewAppeal extends Pick<Appeal, "uid" | "phone" | "address" | "c
   photo?: Photo | undefined;
 }
 
-/** Takes a complaint and answers its number. Throws `invalid` for an unknown category, `too_many` above LIMITS.appealsPerDay. */
+/**
+ * Takes a complaint and answers its number; said again within ten minutes, it is the same. Throws `invalid` for an unknown
+ * category, `too_many` above LIMITS.appealsPerDay.
+ */
 export async function takeAppeal(env: Env, { photo, ...appeal }: NewAppeal, now = new Date()): Promise<number> {
-  const [db, { OPERATOR: operator, LIMITS }] = [database(env), settings(env)];
+  const { OPERATOR: operator, LIMITS } = settings(env);
   const categories = await listCategories(env);
   if (!categories.some(({ id }) => id === appeal.categoryId))
     throw new AppError("invalid", "There is no such category");
-  const picture = photo ? await keepPhoto(env, photo) : null;
+  const picture = photo ? pictureName(photo) : null;
   const row = { ...appeal, operator, picture, status: 1, createdAt: now, updatedAt: now };
+  const { id, isNew, picture: key } = await writeAppeal(env, row, LIMITS.appealsPerDay);
+  if (photo) await addPicture(env, { id, isNew, key: key ?? picture! }, photo);
+  return id;
+}
+
+async function writeAppeal(env: Env, row: Omit<Appeal, "id">, limit: number) {
+  const [db, { operator, createdAt: now }] = [database(env), row];
+  const day = { limit, since: new Date(now.getTime() - DAY_MS) };
+  const lately = new Date(now.getTime() - REPEATED_MS);
   const first = { operator, kind: "status" as const, text: APPEAL_STATES[1]!, picture: null, createdAt: now };
   try {
-    const day = { limit: LIMITS.appealsPerDay, since: new Date(now.getTime() - DAY_MS) };
-    const number = takeDeskNumber(db, operator, "appeal");
-    const [, [taken]] = await db.batch([number, insertAppeal(db, row, day), insertFirstStep(db, first)]);
-    return taken!.id;
+    const [, written, , [found]] = await db.batch([
+      takeDeskNumber(db, operator, "appeal"),
+      insertAppeal(db, row, day, lately),
+      insertFirstStep(db, first),
+      appealLike(db, row, lately),
+    ]);
+    return { ...found!, isNew: written.length > 0 };
   } catch (cause) {
-    if (picture) await dropFiles(env, [picture]);
     if (!isNullRefused(cause)) throw cause;
     throw new AppError("too_many", "Too many for one day", { retryAfter: 3600, cause });
+  }
+}
+
+/**
+ * The picture follows its row, so that none is ever nobody's to delete; if we die between them, the app's next try brings it.
+ * A complaint that cannot keep its picture is none.
+ */
+async function addPicture(env: Env, { id, isNew, key }: { id: number; isNew: boolean; key: string }, photo: Photo) {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  try {
+    if (!isNew) await setAppealPicture(db, OPERATOR, id, key);
+    await keepFile(env, key, photo.bytes, photo.type);
+  } catch (error) {
+    if (isNew) await db.batch([...deleteAppeals(db, OPERATOR, [id])]);
+    throw error;
   }
 }
 
 /** Keys of the pictures in R2. The last part is the name in the link. */
 export const appealPicture = (file: string): string => `appealdoc/${file}`;
 
-async function keepPhoto(env: Env, { bytes, type, extension }: Photo): Promise<string> {
-  const key = appealPicture(`${randomId(16)}.${extension}`);
-  await keepFile(env, key, bytes, type);
+const pictureName = ({ extension }: Photo): string => appealPicture(`${randomId(16)}.${extension}`);
+
+async function keepPhoto(env: Env, photo: Photo): Promise<string> {
+  const key = pictureName(photo);
+  await keepFile(env, key, photo.bytes, photo.type);
   return key;
 }
 

@@ -30,3 +30,7 @@ export function replaceBills(
     ),
   ] as const;
 }
+
+export function deleteBillsOf(db: Db, operator: string, uid: number) {
+  return db.delete(housingBills).where(and(eq(housingBills.operator, operator), eq(housingBills.uid, uid)));
+}

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import type { Condition, Db } from "#platform/db.ts";
 import { timeUnlessFull } from "./number-queries.ts";
 import { type Issue, type IssueComment, issueComments, issues } from "./tables.ts";
 
@@ -85,22 +85,53 @@ export function updateIssue(db: Db, operator: string, key: string, change: Issue
 
 type NewComment = Omit<IssueComment, "id">;
 
-/** Adds a comment. One that says what the latest said is the same, sent twice. Refused with a null when the day is full. */
+/**
+ * Adds a comment. One that says what the latest said is the same, sent twice. Refused with a null when its writer's day is full,
+ * whatever issues they wrote about.
+ */
 export function insertComment(db: Db, comment: NewComment, { limit, since }: DayLimit) {
-  const { operator, issueKey, author, text, createdAt } = comment;
+  const { operator, issueKey, author, accountId, text, createdAt } = comment;
   const of = sql`operator = ${operator} AND issue_key = ${issueKey}`;
-  const today = sql`SELECT count(*) FROM ${issueComments} WHERE ${of} AND author = ${author} AND created_at > ${since.getTime()}`;
+  const today = sql`SELECT count(*) FROM ${issueComments}
+    WHERE operator = ${operator} AND account_id = ${accountId} AND created_at > ${since.getTime()}`;
   return db.insert(issueComments).select(
-    sql`SELECT NULL, ${operator}, ${issueKey}, ${author}, ${text}, ${timeUnlessFull(today, limit, createdAt)}
+    sql`SELECT NULL, ${operator}, ${issueKey}, ${author}, ${accountId}, ${text}, ${timeUnlessFull(today, limit, createdAt)}
       WHERE ${text} IS NOT (SELECT text FROM ${issueComments} WHERE ${of} ORDER BY id DESC LIMIT 1)`,
   );
 }
 
+/** A row of D1 holds two megabytes: the latest comments of whoever writes the most stay far below. */
+const COMMENTS_SHOWN = 30;
+
 const comments =
   sql`(SELECT json_group_array(json_object('author', c.author, 'text', c.text, 'at', c.created_at) ORDER BY c.id)
-  FROM issue_comments AS c WHERE c.operator = issues.operator AND c.issue_key = issues.key)`.mapWith(
+  FROM (SELECT id, author, text, created_at FROM issue_comments
+    WHERE operator = issues.operator AND issue_key = issues.key ORDER BY id DESC LIMIT ${sql.raw(String(COMMENTS_SHOWN))}) AS c)`.mapWith(
     (json) => JSON.parse(json) as { author: IssueComment["author"]; text: string; at: number }[],
   );
+
+/** All that an account has asked for and said about it. */
+export function deleteIssuesOf(db: Db, operator: string, accountId: string, onlyIf?: Condition) {
+  const own = sql`SELECT key FROM ${issues} WHERE operator = ${operator} AND account_id = ${accountId}`;
+  return [
+    db
+      .delete(issueComments)
+      .where(and(eq(issueComments.operator, operator), sql`${issueComments.issueKey} IN (${own})`, onlyIf)),
+    db.delete(issues).where(and(eq(issues.operator, operator), eq(issues.accountId, accountId), onlyIf)),
+  ] as const;
+}
+
+/** Issues, with what was said about them, that nobody has touched since: some of them. */
+export function deleteIssuesBefore(db: Db, operator: string, time: Date, limit: number) {
+  const some = sql`SELECT key FROM ${issues} WHERE operator = ${operator} AND updated_at <= ${time.getTime()}
+    ORDER BY updated_at LIMIT ${limit}`;
+  return [
+    db
+      .delete(issueComments)
+      .where(and(eq(issueComments.operator, operator), sql`${issueComments.issueKey} IN (${some})`)),
+    db.delete(issues).where(and(eq(issues.operator, operator), sql`${issues.key} IN (${some})`)),
+  ] as const;
+}
 
 /** Issues in a state, the oldest first, beginning behind the one with the key `after`. With what was said about each. */
 export function issuesIn(

@@ -100,7 +100,8 @@ export async function commentOwnIssue(
   const [db, { OPERATOR: operator }] = [database(env), settings(env)];
   const [own] = await ownIssue(db, operator, asker, key);
   if (!own) throw notFound();
-  const comment = { operator, issueKey: key, author: "resident" as const, text, createdAt: now };
+  const who = { author: "resident" as const, accountId: asker.account };
+  const comment = { operator, issueKey: key, ...who, text, createdAt: now };
   await insertComment(db, comment, dayLimit(env, "issueCommentsPerDay", now)).catch((cause: unknown) => {
     throw isNullRefused(cause) ? full(cause) : cause;
   });
@@ -124,7 +125,14 @@ export async function workOnIssue(
   });
   if (!issue) throw notFound();
   if (comment) {
-    const row = { operator, issueKey: key, author: "operator" as const, text: comment, createdAt: now };
+    const row = {
+      operator,
+      issueKey: key,
+      author: "operator" as const,
+      accountId: null,
+      text: comment,
+      createdAt: now,
+    };
     await insertComment(db, row, { limit: Number.MAX_SAFE_INTEGER, since: now });
   }
   return issue;

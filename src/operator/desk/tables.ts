@@ -27,7 +27,9 @@ export const issues = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.key] }),
     index("issues_phone").on(t.operator, t.phone, t.status, t.createdAt),
+    index("issues_account").on(t.operator, t.accountId),
     index("issues_status").on(t.operator, t.status, t.createdAt),
+    index("issues_updated").on(t.operator, t.updatedAt),
     uniqueIndex("issues_once").on(t.operator, t.phone, t.digest).where(sql`status = 'open'`),
   ],
 );
@@ -51,10 +53,14 @@ export const issueComments = sqliteTable(
     operator: operator(),
     issueKey: text("issue_key").notNull(),
     author: text("author", { enum: ["resident", "operator"] }).notNull(),
+    accountId: text("account_id"),
     text: text("text").notNull(),
     createdAt: instant("created_at").notNull(),
   },
-  (t) => [index("issue_comments_issue").on(t.operator, t.issueKey, t.id)],
+  (t) => [
+    index("issue_comments_issue").on(t.operator, t.issueKey, t.id),
+    index("issue_comments_account").on(t.operator, t.accountId, t.createdAt).where(sql`account_id IS NOT NULL`),
+  ],
 );
 
 /** What a complaint about the house may be about. */
@@ -87,7 +93,9 @@ export const appeals = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.id] }),
     index("appeals_uid").on(t.operator, t.uid, t.createdAt),
-    index("appeals_status").on(t.operator, t.status, t.createdAt),
+    index("appeals_phone").on(t.operator, t.phone),
+    index("appeals_status").on(t.operator, t.status, t.id),
+    index("appeals_updated").on(t.operator, t.updatedAt),
   ],
 );
 

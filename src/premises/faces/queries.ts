@@ -57,6 +57,20 @@ export function dropFace(db: Db, { operator, uid, id }: Pick<Face, "operator" | 
   ] as const;
 }
 
+/** The same with all faces of a flat. */
+export function dropFacesOf(db: Db, operator: string, uid: number, at: Date) {
+  return [
+    db
+      .insert(facesToForget)
+      .select(
+        sql`SELECT f.operator, f.id, ${at.getTime()} FROM ${faces} AS f WHERE f.operator = ${operator} AND f.uid = ${uid}
+          AND NOT EXISTS (SELECT 1 FROM ${faces} AS o WHERE o.operator = f.operator AND o.id = f.id AND o.uid <> f.uid)`,
+      )
+      .onConflictDoNothing(),
+    db.delete(faces).where(and(eq(faces.operator, operator), eq(faces.uid, uid))),
+  ] as const;
+}
+
 /** Faces that the face server is to forget, the longest waiting first. */
 export function facesToDelete(db: Db, operator: string, limit: number) {
   return db
