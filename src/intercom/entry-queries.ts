@@ -2,6 +2,7 @@ import { and, asc, between, eq, inArray, or, type SQL, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import { compared, type Db } from "#platform/db.ts";
+import type { KeyForms } from "#premises/key-forms.ts";
 import { events } from "#premises/log/tables.ts";
 import { devices, doors, rights } from "#premises/tables.ts";
 
@@ -9,7 +10,7 @@ import { devices, doors, rights } from "#premises/tables.ts";
 export type DoorName = { rubetekUuid: string; rubetekExt: number } | { z5rSerial: string };
 
 /** What somebody shows at a door. A billing may have said itself whose plate it is. */
-export type Pass = { plate: string; uid: number | undefined } | { keys: readonly string[] };
+export type Pass = { plate: string; uid: number | undefined } | { keys: KeyForms };
 
 const named = (operator: string, name: DoorName) =>
   "z5rSerial" in name
@@ -21,9 +22,13 @@ const named = (operator: string, name: DoorName) =>
       );
 
 function hasPass(operator: string, pass: Pass): SQL {
-  if ("keys" in pass)
-    return sql`${rights.uid} IN (SELECT uid FROM keys INDEXED BY keys_key WHERE operator = ${operator}
-      AND key IN (SELECT value FROM json_each(${JSON.stringify(pass.keys)})))`;
+  if ("keys" in pass) {
+    const among = (forms: readonly string[]) => sql`FROM keys INDEXED BY keys_key WHERE operator = ${operator}
+      AND key IN (SELECT value FROM json_each(${JSON.stringify(forms)}))`;
+    const { straight, reversed } = pass.keys;
+    return sql`(${rights.uid} IN (SELECT uid ${among(straight)})
+      OR ${rights.uid} IN (SELECT uid ${among(reversed)}) AND NOT EXISTS (SELECT 1 ${among(straight)}))`;
+  }
   const registered = sql`${rights.uid} IN (SELECT uid FROM plates WHERE operator = ${operator} AND plate = ${pass.plate})`;
   return pass.uid === undefined ? registered : or(eq(rights.uid, pass.uid), registered)!;
 }

@@ -116,8 +116,8 @@ extensions.post(
 );
 
 extensions.post(at("autoopen"), describe("Does the door open by itself? `true` or `false`"), body(Id), async (c) => {
-  const { opensForGuests } = await judgeContract(c.env, c.req.valid("json"));
-  return c.html(String(opensForGuests));
+  const { isRefused, opensForGuests } = await judgeContract(c.env, c.req.valid("json"));
+  return c.html(String(!isRefused && opensForGuests));
 });
 
 /** A number where it is one: that is how dialplans compare it. */

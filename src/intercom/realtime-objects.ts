@@ -66,8 +66,8 @@ function holds(value: string, operator: string, wanted: string): boolean {
 /** An SQL pattern: `%` for anything, `_` for one character, a backslash before what stands for itself. */
 const patternOf = (like: string): RegExp =>
   new RegExp(
-    `^${like.slice(0, 200).replace(/\\(.)|[%_]|[^\\%_]/gs, (token, literal?: string) => {
-      if (token === "%") return ".*";
+    `^${like.slice(0, 200).replace(/\\(.)|%+|_|[^\\%_]/gs, (token, literal?: string) => {
+      if (token.startsWith("%")) return ".*";
       if (token === "_") return ".";
       return (literal ?? token).replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
     })}$`,

@@ -17,6 +17,9 @@ type Message = z.output<typeof Message>;
 
 type Answer = Record<string, unknown> & { operation: string };
 
+/** Each takes several queries, and a request has a budget of them. What is not taken now the controller brings again. */
+const EVENTS_AT_ONCE = 100;
+
 /** A key from the controller's own memory has opened the door, from outside or from inside. */
 const OPENED_BY_KEY = new Set([4, 5]);
 
@@ -49,13 +52,14 @@ async function letIn(env: Env, serial: string, { card }: Message, later: After):
 }
 
 /**
- * Takes what the controller remembers, and tells how many that were: those it forgets. Passes of known keys go into the flats'
- * logs, unless the controller had asked about them before.
+ * Takes what the controller remembers, or as much of it as can be taken at once, and tells how many that were: those it forgets.
+ * Passes of known keys go into the flats' logs, unless the controller had asked about them before.
  */
 async function takeEvents(env: Env, serial: string, list: unknown, later: After): Promise<number> {
   if (!Array.isArray(list)) return 0;
   const now = new Date();
-  for (const item of list) {
+  const taken = list.slice(0, EVENTS_AT_ONCE);
+  for (const item of taken) {
     const pass = CardEvent.safeParse(item).data;
     if (!pass || !OPENED_BY_KEY.has(pass.event)) continue;
     const told = pass.time ? instantOf(pass.time, settings(env).TIME_ZONE) : undefined;
@@ -63,12 +67,12 @@ async function takeEvents(env: Env, serial: string, list: unknown, later: After)
     // A controller whose clock is ahead does not write into the future.
     if (entrant) await notePass(env, entrant, pass.card, told && told < now ? told : now, later);
   }
-  return list.length;
+  return taken.length;
 }
 
 async function holderOf(env: Env, serial: string, card: unknown): Promise<Entrant | undefined> {
-  const keys = typeof card === "string" ? keyForms(card) : [];
-  if (serial === "" || keys.length === 0) return undefined;
+  const keys = keyForms(typeof card === "string" ? card : "");
+  if (serial === "" || keys.straight.length === 0) return undefined;
   try {
     return await whoEnters(env, { z5rSerial: serial }, { keys });
   } catch (error) {

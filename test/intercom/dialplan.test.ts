@@ -144,6 +144,9 @@ test("the dialplans of old are told who is blocked and where the door opens by i
   expect(await json("blacklist", uid)).toEqual({ autoBlock: 0, manualBlock: 1 });
   expect(await (await pbx("autoopen", uid)).text()).toBe("true");
   expect(await json("blacklist", aUid())).toEqual({ autoBlock: 1, manualBlock: 0 });
+  await changeContract(env, { uid }, { state: 1 } as never);
+  expect(await json("blacklist", uid)).toEqual({ autoBlock: 1, manualBlock: 1 });
+  expect(await (await pbx("autoopen", uid)).text()).toBe("false");
 });
 
 test("the picture of whoever rings is taken afresh for the call", async () => {

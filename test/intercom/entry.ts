@@ -6,7 +6,7 @@ import { aHome } from "../support/world.ts";
 /** A paid home whose door has a plate camera on its outer side and a Z5R controller. */
 export async function aHomeWithReaders(fields: Parameters<typeof aHome>[0] = {}) {
   const home = await aHome(fields);
-  const [rubetekUuid, z5rSerial] = [crypto.randomUUID(), randomDigits(9)];
+  const [rubetekUuid, z5rSerial] = [crypto.randomUUID(), `1${randomDigits(8)}`];
   await changeDoor(env, home.doorId, { rubetekUuid, rubetekExt: 0, z5rSerial });
   return { ...home, rubetekUuid, z5rSerial };
 }

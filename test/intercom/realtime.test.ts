@@ -113,6 +113,8 @@ test("a list is narrowed as Asterisk asks, by fields that the objects have", asy
   expect(await ids("aors", `id%20LIKE=${id.slice(0, 5)}%25`)).toContain(id);
   expect(await ids("aors", `id=${id}`)).toEqual([id]);
   expect(await ids("aors", "id+LIKE=_____.")).toEqual([]);
+  // As a regular expression taken over bluntly this would not be over in a lifetime.
+  expect(await ids("aors", `id+LIKE=${"%25".repeat(100)}x`)).toEqual([]);
   expect(await ids("aors", "qualify_frequency+%3E=0")).toEqual([]);
   expect(await ids("endpoints", "mailboxes+!%3D=")).toEqual([]);
   expect(await ids("aors", "maximum_expiration+%3E=719")).toContain(id);
