@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { requireToken } from "#operator/integration-token.ts";
-import { type AppEnv, limitBody, limitPhotoBody } from "#platform/http.ts";
+import { type AppEnv, limitBody, limitBodyTo, limitPhotoBody } from "#platform/http.ts";
 import { clients } from "./clients.ts";
 import { desk } from "./desk.ts";
 import { devices } from "./devices.ts";
@@ -22,8 +22,12 @@ import { auth } from "./token.ts";
 export const inventory = new Hono<AppEnv>();
 
 inventory.onError(onError);
-const limit: MiddlewareHandler = (c, next) =>
-  (/\/appeals_mod\/?$/.test(c.req.path) ? limitPhotoBody : limitBody)(c, next);
+/** Room for a city. */
+const limitPlaces = limitBodyTo(2 * 1024 * 1024);
+const limit: MiddlewareHandler = (c, next) => {
+  if (/\/appeals_mod\/?$/.test(c.req.path)) return limitPhotoBody(c, next);
+  return (/\/places_update\/?$/.test(c.req.path) ? limitPlaces : limitBody)(c, next);
+};
 inventory.use(limit);
 mount(auth);
 inventory.use(requireToken);

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:test";
+import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 import type { Env } from "#env.ts";
 import { fold } from "#premises/places/fold.ts";
@@ -166,6 +167,64 @@ interface Listed {
   streets: { houses: { id: number; number: string; services: string[] }[] }[];
 }
 
+test("A street may be called what other streets are", async () => {
+  const world = outside();
+  const [name, { token }] = [`Наб${aPhone()}`, await aResident()];
+  const houses = [{ number: "3", latitude: 54.77, longitude: 37.77 }];
+  const streets = [{ name: "Набережная", type: "улица", houses }];
+  expect((await bill("places_update/", { locations: [{ name, streets }] })).status).toBe(200);
+  expect(await data("coder", { address: `${name}, ул. Набережная, д. 3` }, token)).toMatchObject({ lat: "54.77" });
+  expect(world.asked).toEqual([]);
+});
+
+test("A city of many houses is written in parts that D1 takes, and as one", async () => {
+  const OPERATOR = `city${aPhone()}`;
+  const own = envWith({ OPERATOR });
+  const houses = Array.from({ length: 9_000 }, (_, i) => ({ number: `${i + 1}` }));
+  const streets = [{ name: `Очень длинное имя улицы, ${"которое ".repeat(8)}`, type: "улица", houses }];
+  const update = (locations: object[]) => bill("places_update/", { locations, replace: true }, { env: own });
+  const count = async () =>
+    (await env.DB.prepare("SELECT count(*) AS n, sum(id) AS ids FROM places WHERE operator = ?")
+      .bind(OPERATOR)
+      .first())!;
+  const bound: unknown[] = [];
+  const watched = {
+    prepare: (sql: string) => watchedStatement(env.DB.prepare(sql), bound),
+    batch: env.DB.batch.bind(env.DB),
+  };
+  expect(
+    (
+      await bill(
+        "places_update/",
+        { locations: [{ name: "Тула", streets }] },
+        { env: envWith({ OPERATOR, DB: watched }) },
+      )
+    ).status,
+  ).toBe(200);
+  const texts = bound.filter((value) => typeof value === "string").map((text) => Buffer.byteLength(text));
+  expect(Math.max(...texts)).toBeLessThan(2_000_000);
+  expect(texts.reduce((sum, size) => sum + size, 0)).toBeGreaterThan(2_000_000);
+  const before = await count();
+  expect(before.n).toBe(9_002);
+  expect((await update([{ name: "Тула", streets }])).status).toBe(200);
+  expect(await count()).toEqual(before);
+  expect((await update([{ name: "Тула", streets: [{ ...streets[0], houses: houses.slice(4_000) }] }])).status).toBe(
+    200,
+  );
+  expect(await count()).toMatchObject({ n: 5_002 });
+});
+
+/** Notes what is bound; a batch gets the statement itself. */
+function watchedStatement(statement: D1PreparedStatement, bound: unknown[]) {
+  const bind = statement.bind.bind(statement);
+  return Object.assign(statement, {
+    bind: (...values: unknown[]) => {
+      bound.push(...values);
+      return bind(...values);
+    },
+  });
+}
+
 test("Places that are told again keep their numbers, and with `replace` what is not told goes", async () => {
   const OPERATOR = `places${aPhone()}`;
   const own = envWith({ OPERATOR });
@@ -206,6 +265,9 @@ test.each([
   ["г. Тула, ул. Мира, д. 3", "тула мира 3"],
   ["Тула,  улица МИРА, дом 3 А", "тула мира 3а"],
   ["пр-т Ленина, 5 корп. 2", "ленина 5 к 2"],
+  ["Тула, ул. Набережная, 3", "тула набережная 3"],
+  ["Тула, Набережная улица, 3", "тула набережная 3"],
+  ["Тула, Упинская набережная, 3", "тула упинская 3"],
   ["пос. Зелёный Гай, пер. 1-й Полевой, 7/1", "зеленый гай 1й полевой 7/1"],
 ])("%s folds to %s", (address, folded) => {
   expect(fold(address)).toBe(folded);

@@ -7,6 +7,9 @@ const KINDS = new Set(
     "прт бр ш шоссе пл площадь наб набережная проезд прд мкр мкрн микрорайон рн район обл область кв квартира офис",
   ].flatMap((words) => words.split(" ")),
 );
+/** Those that streets are called by too: `ул. Набережная`. */
+const NAMES = new Set(["набережная", "площадь", "проезд", "шоссе", "бульвар"]);
+const STREET = new Set(["ул", "улица"]);
 const SHORT: Record<string, string> = { корпус: "к", корп: "к", строение: "стр", литера: "", лит: "" };
 
 /** A comparable form: lower case, words and numbers only, `ё` as `е`, without kinds of streets and houses, `3 а` as `3а`. */
@@ -19,7 +22,10 @@ export function fold(address: string): string {
     .match(/[\p{L}\p{N}/]+/gu);
   return (words ?? [])
     .map((word) => SHORT[word] ?? word)
-    .filter((word) => word && !KINDS.has(word))
+    .filter((word, i, all) => word && (!KINDS.has(word) || isName(word, [all[i - 1], all[i + 1]])))
     .join(" ")
     .replace(/(?<=\d) (?=[а-яa-z](?:\s|$))(?!к \d)/g, "");
 }
+
+const isName = (word: string, beside: readonly (string | undefined)[]): boolean =>
+  NAMES.has(word) && beside.some((other) => STREET.has(other ?? ""));

@@ -1,5 +1,5 @@
 import { type Env, settings } from "#env.ts";
-import { database } from "#platform/db.ts";
+import { database, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { fold } from "./fold.ts";
 import {
@@ -49,6 +49,11 @@ export async function addressOf(env: Env, place: number, kind: "house" | "street
   return line.map(({ type, name }) => [type, name].filter(Boolean).join(" ")).join(", ");
 }
 
+/** Each after what it lies in. */
+const KINDS = ["location", "street", "house"] as const;
+/** Of a part of the places each; the deletion binds some parameters for each part, and may have a hundred. */
+const MOST_STATEMENTS = 30;
+
 interface Located {
   latitude?: string | null | undefined;
   longitude?: string | null | undefined;
@@ -72,12 +77,9 @@ export async function changePlaces(env: Env, towns: readonly Town[], { replace }
   const [db, { OPERATOR }] = [database(env), settings(env)];
   const list = toldPlaces(towns);
   const of = (kind: Place["kind"]) => list.filter((place) => place.kind === kind);
-  await db.batch([
-    writePlaces(db, OPERATOR, of("location")),
-    writePlaces(db, OPERATOR, of("street")),
-    writePlaces(db, OPERATOR, of("house")),
-    ...(replace ? [deleteOtherPlaces(db, OPERATOR, list)] : []),
-  ]);
+  const [first, ...rest] = KINDS.flatMap((kind): Statement[] => writePlaces(db, OPERATOR, of(kind)));
+  if (rest.length + 2 > MOST_STATEMENTS) throw new AppError("too_large", "Too many places for one call");
+  await db.batch([first!, ...rest, ...(replace ? [deleteOtherPlaces(db, OPERATOR, list)] : [])]);
 }
 
 function toldPlaces(towns: readonly Town[]): ToldPlace[] {
@@ -104,8 +106,10 @@ interface Named extends Pick<ToldPlace, "kind" | "parent" | "name"> {
 }
 
 function placeOf({ kind, parent, name, type = "" }: Named, { latitude, longitude }: Located): ToldPlace {
-  const search = fold(parent ? `${parent.search} ${name}` : name);
-  if (search === (parent?.search ?? "")) throw new AppError("invalid", `${name} is no name of a place`);
+  // With its type a street may be called what is otherwise a kind of street.
+  const own = fold(kind === "street" ? `${type} ${name}` : name);
+  const search = [parent?.search, own].filter(Boolean).join(" ");
+  if (own === "") throw new AppError("invalid", `${name} is no name of a place`);
   const inside = parent && { search: parent.search, type: parent.type };
   const point = { latitude: latitude ?? null, longitude: longitude ?? null };
   return { kind, parent: inside, name, type, search, ...point, services: [] };

@@ -1,5 +1,6 @@
 import { and, asc, eq, isNotNull, type SQL, sql } from "drizzle-orm";
 import { compared, type Db } from "#platform/db.ts";
+import { jsonParts } from "#platform/json-parts.ts";
 import { devices } from "../tables.ts";
 import { type Place, places } from "./tables.ts";
 
@@ -126,13 +127,21 @@ export interface ToldPlace {
   services: string[];
 }
 
-/** The told places as rows. Their parents must be there already. */
-const told = (list: readonly ToldPlace[], operator: string): SQL => sql`(
-  SELECT value ->> 'kind' AS kind, value ->> 'name' AS name, value ->> 'type' AS type, value ->> 'search' AS search,
-    value ->> 'latitude' AS latitude, value ->> 'longitude' AS longitude, value -> 'services' AS services,
-    (SELECT id FROM places AS p WHERE p.operator = ${operator} AND p.search = value ->> '$.parent.search'
-      AND p.type = value ->> '$.parent.type' AND p.kind = iif(value ->> 'kind' = 'house', 'street', 'location')) AS parent
-  FROM json_each(${JSON.stringify(list)}))`;
+/** What is usual is left out of the JSON: there may be a hundred thousand houses. */
+const rowOf = ({ kind, parent, name, type, search, latitude, longitude, services }: ToldPlace) => ({
+  ...{ kind, name, search, ...(type && { type }), ...(parent && { of: parent.search, ofType: parent.type }) },
+  ...(latitude !== null && { latitude }),
+  ...(longitude !== null && { longitude }),
+  ...(services.length > 0 && { services }),
+});
+
+/** A part of the told places as rows. Their parents must be there already. */
+const told = (part: string, operator: string): SQL => sql`(
+  SELECT value ->> 'kind' AS kind, value ->> 'name' AS name, coalesce(value ->> 'type', '') AS type, value ->> 'search' AS search,
+    value ->> 'latitude' AS latitude, value ->> 'longitude' AS longitude, coalesce(value -> 'services', '[]') AS services,
+    (SELECT id FROM places AS p WHERE p.operator = ${operator} AND p.search = value ->> 'of'
+      AND p.type = value ->> 'ofType' AND p.kind = iif(value ->> 'kind' = 'house', 'street', 'location')) AS parent
+  FROM json_each(${part}))`;
 
 /**
  * Which row `p` a told place `t` is. Two streets of one name may be of different types; two houses of one address may stand in
@@ -143,24 +152,29 @@ const isSame = (operator: string): SQL => sql`p.operator = ${operator} AND p.sea
 
 /** Writes places of one kind: those that are new, and what is told of those that are known, which keep their numbers. */
 export function writePlaces(db: Db, operator: string, list: readonly ToldPlace[]) {
-  return db
-    .insert(places)
-    .select(
-      sql`SELECT p.id, ${operator}, t.kind, t.parent, t.name, t.type, t.search, t.latitude, t.longitude, t.services
-        FROM ${told(list, operator)} AS t LEFT JOIN places AS p ON ${isSame(operator)} WHERE true`,
-    )
-    .onConflictDoUpdate({
-      target: places.id,
-      set: {
-        ...{ name: sql`excluded.name`, services: sql`excluded.services` },
-        latitude: sql`coalesce(excluded.latitude, places.latitude)`,
-        longitude: sql`coalesce(excluded.longitude, places.longitude)`,
-      },
-    });
+  return jsonParts(list.map(rowOf)).map((part) =>
+    db
+      .insert(places)
+      .select(
+        sql`SELECT p.id, ${operator}, t.kind, t.parent, t.name, t.type, t.search, t.latitude, t.longitude, t.services
+        FROM ${told(part, operator)} AS t LEFT JOIN places AS p ON ${isSame(operator)} WHERE true`,
+      )
+      .onConflictDoUpdate({
+        target: places.id,
+        set: {
+          ...{ name: sql`excluded.name`, services: sql`excluded.services` },
+          latitude: sql`coalesce(excluded.latitude, places.latitude)`,
+          longitude: sql`coalesce(excluded.longitude, places.longitude)`,
+        },
+      }),
+  );
 }
 
 /** Deletes the places that are not among the told ones, with all that lies in them. */
 export function deleteOtherPlaces(db: Db, operator: string, list: readonly ToldPlace[]) {
-  const named = sql`SELECT p.id FROM ${told(list, operator)} AS t CROSS JOIN places AS p ON ${isSame(operator)}`;
-  return db.delete(places).where(and(eq(places.operator, operator), sql`id NOT IN (${named})`));
+  const named = jsonParts(list.map(rowOf)).map(
+    (part) =>
+      sql`id NOT IN (SELECT p.id FROM ${told(part, operator)} AS t CROSS JOIN places AS p ON ${isSame(operator)})`,
+  );
+  return db.delete(places).where(and(eq(places.operator, operator), ...named));
 }
