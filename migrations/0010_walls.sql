@@ -69,6 +69,7 @@ CREATE TABLE flat_codes (
   created_at INTEGER NOT NULL,
   PRIMARY KEY (operator, code_hash)
 ) STRICT;
+CREATE INDEX flat_codes_expiry ON flat_codes (operator, expires_at);
 
 CREATE TABLE passports (
   operator   TEXT NOT NULL,

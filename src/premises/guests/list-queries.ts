@@ -1,8 +1,9 @@
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { contractPhones } from "#operator/tables.ts";
 import { compared, type Db } from "#platform/db.ts";
 import { uidsOf, type Whose } from "../queries.ts";
 import { devices, doors, rights } from "../tables.ts";
+import { isLater } from "./queries.ts";
 import { guests } from "./tables.ts";
 
 /** The contracts with a way in that an outer guest may take. */
@@ -35,8 +36,6 @@ export function guestsOfAll(db: Db, operator: string, whose: Whose, at: Date) {
   return db
     .select()
     .from(guests)
-    .where(
-      and(eq(guests.operator, operator), sql`${guests.uid} IN ${uidsOf(operator, whose)}`, gt(guests.expiresAt, at)),
-    )
-    .orderBy(asc(guests.phone));
+    .where(and(eq(guests.operator, operator), sql`${guests.uid} IN ${uidsOf(operator, whose)}`, isLater(at)))
+    .orderBy(compared(guests.phone));
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, lt, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, lt, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Passport, passports } from "./tables.ts";
 
@@ -49,13 +49,15 @@ export function decidePassportRow(db: Db, operator: string, id: string, state: P
 
 /** Pictures that were decided about, or sent, before these times. */
 export function passportsToForget(db: Db, operator: string, ends: { decided: Date; sent: Date }, limit: number) {
+  const ofState = (state: Passport["state"]) => and(eq(passports.operator, operator), eq(passports.state, state));
   return db
     .select({ id: passports.id, file: passports.file })
     .from(passports)
     .where(
-      and(
-        eq(passports.operator, operator),
-        or(and(ne(passports.state, "sent"), lt(passports.decidedAt, ends.decided)), lt(passports.createdAt, ends.sent)),
+      or(
+        and(ofState("confirmed"), lt(passports.decidedAt, ends.decided)),
+        and(ofState("refused"), lt(passports.decidedAt, ends.decided)),
+        and(ofState("sent"), lt(passports.createdAt, ends.sent)),
       ),
     )
     .limit(limit);

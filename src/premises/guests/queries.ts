@@ -1,5 +1,5 @@
-import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import { and, asc, eq, gt, lte, type SQL, sql } from "drizzle-orm";
+import { compared, type Db } from "#platform/db.ts";
 import { revokeCamerasOfPhones } from "../rights-queries.ts";
 import { type Guest, guestInvitations, guests } from "./tables.ts";
 
@@ -17,12 +17,15 @@ export function invitationsOf(db: Db, operator: string, phone: string, at: Date)
     .limit(INVITATIONS_READ);
 }
 
+/** Whose time is not over: found by contract or phone, and never among all of those who live. */
+export const isLater = (at: Date): SQL => sql`${compared(guests.expiresAt)} > ${at.getTime()}`;
+
 /** The living guests of a contract, by phone. */
 export function guestsOf(db: Db, operator: string, uid: number, at: Date) {
   return db
     .select()
     .from(guests)
-    .where(and(eq(guests.operator, operator), eq(guests.uid, uid), gt(guests.expiresAt, at)))
+    .where(and(eq(guests.operator, operator), eq(guests.uid, uid), isLater(at)))
     .orderBy(asc(guests.phone));
 }
 
@@ -42,7 +45,7 @@ export function upsertGuest(db: Db, guest: Omit<Guest, "invitedAt">, most: numbe
     .select(
       sql`SELECT ${operator}, ${uid}, ${phone}, ${type}, ${expiresAt.getTime()}, ${grantedBy}, NULL, ${createdAt.getTime()}
         WHERE (SELECT count(*) FROM guests AS g WHERE g.operator = ${operator} AND g.uid = ${uid}
-          AND g.phone <> ${phone} AND g.expires_at > ${createdAt.getTime()}) < ${most}`,
+          AND g.phone <> ${phone} AND +g.expires_at > ${createdAt.getTime()}) < ${most}`,
     )
     .onConflictDoUpdate({
       target: [guests.operator, guests.uid, guests.phone],

@@ -50,7 +50,7 @@ export const flatCodes = sqliteTable(
     usedAt: instant("used_at"),
     createdAt: instant("created_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.codeHash] })],
+  (t) => [primaryKey({ columns: [t.operator, t.codeHash] }), index("flat_codes_expiry").on(t.operator, t.expiresAt)],
 );
 
 /** The picture of a passport, for the operator to look at. */
