@@ -1,9 +1,9 @@
 import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
-import { kopecksOf } from "#platform/money.ts";
 import { askFunction, Uid } from "./billing-http.ts";
 import { nationalNumber } from "./billing-legacy.ts";
+import { SumOrNothing } from "./billing-sums.ts";
 import { askBilling } from "./billing-wire.ts";
 import { accountsOfPhone } from "./money-queries.ts";
 import type { Tariffs } from "./tables.ts";
@@ -59,11 +59,6 @@ export function missing(balance: number, tariffs: Tariffs): number {
   return Math.max(0, due - balance);
 }
 
-// Billings write prices as texts or as numbers, with parts of a kopeck if they like; nothing is 0.
-const Roubles = z
-  .union([z.number(), z.string()])
-  .nullish()
-  .transform((sum) => kopecksOf(typeof sum === "number" ? sum.toFixed(2) : (sum ?? "")) ?? 0);
 const Text = z.union([z.string(), z.number()]).transform(String);
 const Maybe = Text.nullish();
 
@@ -71,18 +66,18 @@ const Maybe = Text.nullish();
 const Bill = z.object({
   login: Text,
   address: z.string().nullish(),
-  balans: Roubles,
-  payment: Roubles,
-  internet: Roubles,
+  balans: SumOrNothing,
+  payment: SumOrNothing,
+  internet: SumOrNothing,
   internetdata: Maybe,
   internet_data: Maybe,
-  tv: Roubles,
+  tv: SumOrNothing,
   tvdata: Maybe,
   tv_data: Maybe,
-  phone: Roubles,
+  phone: SumOrNothing,
   phonedata: Maybe,
   phone_data: Maybe,
-  cams: Roubles,
+  cams: SumOrNothing,
   camsdata: Maybe,
   cams_data: Maybe,
   camsname: Maybe,

@@ -50,17 +50,17 @@ export function httpBilling(address: BillingAddress): RemoteBilling {
 
 /**
  * One function of an http billing: named arguments in, its checked `result` out. `fresh` goes past the short cache and is for
- * whatever changes something or decides about money and doors. Throws `unavailable` when the billing does not answer or makes no sense.
+ * whatever decides about money and doors; `once` also leaves nothing in it, for what changes something or holds a secret. Throws `unavailable` when the billing does not answer or makes no sense.
  */
 export async function askFunction<S extends z.ZodType>(
   env: Env,
   name: string,
   question: Record<string, unknown>,
   Result: S,
-  { fresh = false }: { fresh?: boolean } = {},
+  { fresh = false, once = false }: { fresh?: boolean; once?: boolean } = {},
 ): Promise<z.output<S>> {
   const { BILLING_URL = "", BILLING_TOKEN } = settings(env);
-  const address = { url: BILLING_URL, token: BILLING_TOKEN, fresh };
+  const address = { url: BILLING_URL, token: BILLING_TOKEN, fresh, once };
   const answer = await askBilling(address, `v2/${name}`, question, z.object({ result: z.unknown() }));
   const checked = Result.safeParse(answer.result);
   if (!checked.success)

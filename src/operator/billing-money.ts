@@ -2,15 +2,16 @@ import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { type Condition, database, type Statement } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
-import { kopecksOf, roubles } from "#platform/money.ts";
+import { roubles } from "#platform/money.ts";
 import { localText } from "#platform/time.ts";
 import type { BilledContract } from "./billing.ts";
 import { askFunction, Uid } from "./billing-http.ts";
 import { nationalNumber } from "./billing-legacy.ts";
+import { Sum } from "./billing-sums.ts";
 import { askBilling } from "./billing-wire.ts";
 import { operatorCall } from "./calls/outbox.ts";
 import { listEntries } from "./entries.ts";
-import { bookEntryWhere, entryOf } from "./entry-queries.ts";
+import { bookEntryWhere, entryOf, forContractOf } from "./entry-queries.ts";
 import { payerOf } from "./money-queries.ts";
 
 // What the operator's billing says and is told about payments (docs/contracts.md, "The operator's billing"). Sums in kopecks.
@@ -25,12 +26,6 @@ export interface StatementLine {
   description: string;
 }
 
-const Sum = z.union([z.number(), z.string()]).transform((sum, context) => {
-  const kopecks = kopecksOf(typeof sum === "number" ? sum.toFixed(2) : sum);
-  if (kopecks !== undefined) return kopecks;
-  context.issues.push({ code: "custom", message: "is no sum", input: sum });
-  return z.NEVER;
-});
 const Text = z.union([z.string(), z.number()]).transform(String);
 const Lines = z.array(z.object({ id: Uid, date: z.string(), sum: Sum, dsc: z.string() })).nullish();
 
@@ -119,7 +114,7 @@ export async function invoiceOnPaper(
   if (BILLING === "legacy") throw notOffered();
   if (BILLING === "http") {
     const question = { login, amount: roubles(amount), phone: Number(phone), customer: "" };
-    const { clientName, invoice_num } = await askFunction(env, "newInvoice", question, NewInvoice, { fresh: true });
+    const { clientName, invoice_num } = await askFunction(env, "newInvoice", question, NewInvoice, { once: true });
     return { customer: clientName ?? "", number: invoice_num };
   }
   const payer = await payerOf(database(env), OPERATOR, uid);
@@ -137,7 +132,7 @@ export async function orderNumberOf(
   const { BILLING, BILLING_URL = "", BILLING_TOKEN } = settings(env);
   if (BILLING !== "legacy") return undefined;
   const question = { login, amount: String(amount), phone: nationalNumber(phone) };
-  const address = { url: BILLING_URL, token: BILLING_TOKEN, fresh: true };
+  const address = { url: BILLING_URL, token: BILLING_TOKEN, fresh: true, once: true };
   return (await askBilling(address, "createinvoice", question, OrderNumber)).data;
 }
 
@@ -149,6 +144,8 @@ export interface Paid {
   login: string;
   amount: number;
   phone: string;
+  /** When the payer asked for it. */
+  createdAt: Date;
 }
 
 /**
@@ -157,14 +154,15 @@ export interface Paid {
  */
 export function bookPayment(
   env: Env,
-  { number, orderNumber, uid, login, amount, phone }: Paid,
+  { number, orderNumber, uid, login, amount, phone, createdAt }: Paid,
   now: Date,
   condition: Condition,
 ): { statements: [Statement, ...Statement[]]; calls: string[] } {
   const { BILLING, OPERATOR } = settings(env);
   if (BILLING === "local") {
     const line = { uid, at: now, amount, description: `Оплата по счёту № ${number}`, key: `invoice:${number}` };
-    return { statements: bookEntryWhere(database(env), OPERATOR, line, condition), calls: [] };
+    const paidFor = forContractOf(condition, login, createdAt);
+    return { statements: bookEntryWhere(database(env), OPERATOR, line, paidFor), calls: [] };
   }
   const id = `paid:${number}`;
   const told =

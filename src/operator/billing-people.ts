@@ -56,7 +56,7 @@ export async function joinContract(env: Env, uid: number, phone: string): Promis
   const { BILLING, OPERATOR } = settings(env);
   if (BILLING === "legacy") return false;
   if (BILLING === "http")
-    return askFunction(env, "addPhone", { uid, phone: Number(phone) }, z.boolean(), { fresh: true });
+    return askFunction(env, "addPhone", { uid, phone: Number(phone) }, z.boolean(), { once: true });
   await insertPhone(database(env), OPERATOR, uid, phone);
   return true;
 }
@@ -73,7 +73,7 @@ export async function joinByPassword(
   if (BILLING === "legacy") return undefined;
   if (BILLING === "http") {
     const question = { login, password, phone: Number(phone) };
-    return askFunction(env, "addMyPhone", question, z.boolean(), { fresh: true });
+    return askFunction(env, "addMyPhone", question, z.boolean(), { once: true });
   }
   const contract = await passwordOfContract(database(env), OPERATOR, login);
   const isRight = contract?.password
@@ -87,7 +87,7 @@ export async function joinByPassword(
 /** The password of a new beginning: it replaces what our own billing had, and is what a remote one still has. */
 export async function newPassword(env: Env, login: string): Promise<string> {
   const { BILLING, OPERATOR, PEPPERS } = settings(env);
-  if (BILLING !== "local") return askFunction(env, "getRestorePasswd", { contract: login }, Password, { fresh: true });
+  if (BILLING !== "local") return askFunction(env, "getRestorePasswd", { contract: login }, Password, { once: true });
   const password = randomLetters(PASSWORD_LENGTH);
   const row = await passwordOfContract(database(env), OPERATOR, login);
   if (row) await updateContract(database(env), OPERATOR, row.uid, { password: await hashPassword(password, PEPPERS) });

@@ -8,6 +8,8 @@ export interface BillingAddress {
   token: string | undefined;
   /** Go past the cache: money and doors are decided on what is true now. */
   fresh: boolean;
+  /** Keep nothing of it, neither question nor answer: it has a password in it, or changes something. */
+  once?: boolean;
 }
 
 const CACHE_MS = 10_000;
@@ -24,10 +26,10 @@ const cache = new Map<string, { text: string; until: number }>();
 
 /**
  * One question to the billing: JSON in, JSON out, checked. Answers are remembered for ten seconds, refusals
- * never. Whatever goes wrong on the way is `unavailable`, reason `billing_down`.
+ * and what is asked `once` never. Whatever goes wrong on the way is `unavailable`, reason `billing_down`.
  */
 export async function askBilling<S extends z.ZodType>(
-  { url, token, fresh }: BillingAddress,
+  { url, token, fresh, once = false }: BillingAddress,
   path: string,
   question: Record<string, unknown>,
   Answer: S,
@@ -35,11 +37,12 @@ export async function askBilling<S extends z.ZodType>(
 ): Promise<z.output<S>> {
   const body = JSON.stringify(question);
   const key = `${url}/${path} ${body}`;
-  const hit = fresh ? undefined : cache.get(key);
+  const hit = fresh || once ? undefined : cache.get(key);
   const known = hit && hit.until > now ? Answer.safeParse(JSON.parse(hit.text)) : undefined;
   if (known?.success) return known.data;
 
   const { text, value } = await answerOf(`${url}/${path}`, token, body, Answer);
+  if (once) return value;
   cache.delete(key);
   if (cache.size >= CACHE_ENTRIES) cache.delete(cache.keys().next().value!);
   if (text.length <= CACHED_LENGTH) cache.set(key, { text, until: now + CACHE_MS });

@@ -1,5 +1,5 @@
 import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
-import { type Db, ifChanged, type Statement } from "#platform/db.ts";
+import { type Condition, type Db, ifChanged, type Statement } from "#platform/db.ts";
 import { type ContractEntry, contractEntries, contracts } from "./tables.ts";
 
 export type NewEntry = Pick<ContractEntry, "uid" | "at" | "amount" | "description"> & {
@@ -16,7 +16,7 @@ export function bookEntryWhere(
   db: Db,
   operator: string,
   { uid, at, amount, description, service = null, periodStart = null, periodEnd = null, key = null }: NewEntry,
-  condition: ReturnType<typeof sql>,
+  condition: Condition,
 ): [Statement, Statement] {
   const line = db
     .insert(contractEntries)
@@ -32,6 +32,10 @@ export function bookEntryWhere(
     .where(and(eq(contracts.operator, operator), eq(contracts.uid, uid), ifChanged));
   return [line, sum];
 }
+
+/** A condition for `bookEntryWhere`, narrowed to the contract of then: its number may be another customer's since. */
+export const forContractOf = (condition: Condition, login: string, at: Date): Condition =>
+  sql`${condition} AND (login = ${login} OR created_at <= ${at.getTime()})`;
 
 export function entriesOf(db: Db, operator: string, uid: number, time: { from: Date; until: Date }, limit: number) {
   const { at, id } = contractEntries;

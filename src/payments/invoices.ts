@@ -5,8 +5,9 @@ import { ownContract } from "#operator/ownership.ts";
 import { database, isDuplicate } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { type Bank, bankOf, type Registered } from "./banks/bank.ts";
+import { openInvoice } from "./new-invoices.ts";
 import { orderNumberIn, orderOf } from "./orders.ts";
-import { insertInvoice, invoiceByOrder, type NewInvoice, noteRegistration } from "./queries.ts";
+import { invoiceByOrder, noteRegistration } from "./queries.ts";
 import { settle } from "./settle.ts";
 import type { Invoice } from "./tables.ts";
 
@@ -21,20 +22,20 @@ const FORM_LIFE_MS = 10 * 60_000;
 /** Whoever shows no token, as iOS does, pays what was prepared a moment ago. */
 const OPEN_TO_ALL_MS = 3_600_000;
 
-/** An invoice for a contract of the payer's, in kopecks. Throws `invalid` above PAY_MAX, `not_found` for a foreign contract. */
+/** An invoice for a contract of the payer's, in kopecks. Throws `invalid` above PAY_MAX, `not_found` for a foreign contract, `too_many`. */
 export async function prepareInvoice(
   env: Env,
   { phone, account }: Payer,
   { login, amount }: { login: string; amount: number },
   now = new Date(),
 ): Promise<Invoice> {
-  const { OPERATOR, PAY_MAX } = settings(env);
+  const { PAY_MAX } = settings(env);
   if (amount > PAY_MAX) throw new AppError("invalid", `No more than ${PAY_MAX} kopecks are paid at once`);
   const { uid } = await ownContract(env, phone, { login }, { fresh: true });
   const billingNumber = (await orderNumberOf(env, login, { amount, phone })) ?? null;
-  const invoice = { operator: OPERATOR, uid, login, amount, phone, accountId: account, billingNumber, createdAt: now };
+  const invoice = { uid, login, amount, phone, accountId: account, billingNumber, createdAt: now };
   try {
-    return (await insertInvoice(database(env), invoice))[0]!;
+    return await openInvoice(env, invoice);
   } catch (error) {
     if (!isDuplicate(error)) throw error;
     return theSame(env, invoice);
@@ -42,9 +43,13 @@ export async function prepareInvoice(
 }
 
 /** An old billing may give one number to one press that came twice; to another payment it must not. */
-async function theSame(env: Env, { operator, billingNumber, accountId, amount }: NewInvoice): Promise<Invoice> {
-  const known = await invoiceByOrder(database(env), operator, billingNumber ?? "");
-  if (known?.accountId === accountId && known.amount === amount && isPayable(known)) return known;
+async function theSame(
+  env: Env,
+  { uid, billingNumber, accountId, amount }: Pick<Invoice, "uid" | "billingNumber" | "accountId" | "amount">,
+): Promise<Invoice> {
+  const known = await invoiceByOrder(database(env), settings(env).OPERATOR, billingNumber ?? "");
+  const isSame = known?.accountId === accountId && known.uid === uid && known.amount === amount;
+  if (known && isSame && isPayable(known)) return known;
   throw new AppError("unavailable", "The billing gave a number twice", { reason: "billing_down" });
 }
 

@@ -1,14 +1,25 @@
-import { and, asc, eq, inArray, lt, ne, or, sql } from "drizzle-orm";
+import { and, asc, count, eq, gte, inArray, lt, ne, or, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type Invoice, invoices } from "./tables.ts";
 
-export type NewInvoice = Omit<typeof invoices.$inferInsert, "number" | "state">;
+export type NewInvoice = Omit<typeof invoices.$inferInsert, "state">;
 
+/** Nothing comes back where the number is taken. */
 export function insertInvoice(db: Db, invoice: NewInvoice) {
   return db
     .insert(invoices)
     .values({ ...invoice, state: "open" })
+    .onConflictDoNothing({ target: invoices.number })
     .returning();
+}
+
+/** How many invoices an account has asked for since then. */
+export function invoicesSince(db: Db, operator: string, accountId: string, since: Date) {
+  return db
+    .select({ made: count() })
+    .from(invoices)
+    .where(and(eq(invoices.operator, operator), eq(invoices.accountId, accountId), gte(invoices.createdAt, since)))
+    .get();
 }
 
 /** By the number that apps and banks know: our own, or an old billing's. */
@@ -72,7 +83,7 @@ export function markFailed(db: Db, operator: string, number: number, error: stri
 
 /**
  * Takes invoices that the bank should be asked about: first after `patienceMs`, then whenever as long again has passed as
- * half of what had passed before. Of many callers one gets each row.
+ * half of what had passed before; those that have a form before the others. Of many callers one gets each row.
  */
 export function takeUnsettled(
   db: Db,
@@ -89,7 +100,7 @@ export function takeUnsettled(
     .select({ number })
     .from(invoices)
     .where(and(eq(invoices.operator, operator), inArray(state, states), due))
-    .orderBy(asc(checkedAt))
+    .orderBy(sql`${state} = 'open'`, asc(checkedAt))
     .limit(limit);
   return db
     .update(invoices)

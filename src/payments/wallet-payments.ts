@@ -49,7 +49,7 @@ async function confirm(env: Env, bank: Bank, invoice: Invoice, orderId: string, 
   const refused = new AppError("forbidden", "The bank does not know this payment", { reason: "bank" });
   try {
     const state = await settle(env, bank, invoice, now, orderId);
-    if (state === "failed" || state === "foreign" || state === "unknown") throw refused;
+    if (state !== "paid" && state !== "pending") throw refused;
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
     logError("a payment is confirmed later", error);

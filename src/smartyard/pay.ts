@@ -6,7 +6,7 @@ import { orderNumberIn } from "#payments/orders.ts";
 import { ownStatement } from "#payments/statements.ts";
 import { processPayment } from "#payments/wallet-payments.ts";
 import { body, clientAddress } from "#platform/http.ts";
-import { kopecksOf, roubles } from "#platform/money.ts";
+import { kopecksOf, roubles, wholeKopecks } from "#platform/money.ts";
 import { describe, ok, type ResidentEnv, signedIn, wantsFresh } from "./envelope.ts";
 
 /** POST /api/pay/…: invoices, the bank's page for them, statements and documents (docs/contracts.md, "The apps"). */
@@ -14,17 +14,7 @@ export const pay = new Hono<ResidentEnv>();
 
 const Login = z.union([z.string(), z.number().transform(String)]).pipe(z.string().trim().min(1).max(64));
 
-/** Whole kopecks; Apple Pay's amounts end in `.0`. */
-const Kopecks = z
-  .union([z.number().transform(String), z.string()])
-  .pipe(
-    z
-      .string()
-      .trim()
-      .regex(/^\d{1,12}(?:\.0+)?$/)
-      .transform(Number),
-  )
-  .pipe(z.int().min(1));
+const Kopecks = z.union([z.number(), z.string()]).transform(wholeKopecks).pipe(z.int().min(1));
 
 const Prepare = z.object({ clientId: Login, amount: Kopecks });
 

@@ -111,6 +111,22 @@ test("an old connector that does not know the function is left alone, another bi
   expect([(await row(old))!.state, (await row(other))!.state]).toEqual(["failed", "queued"]);
 });
 
+test("an old billing's refusal inside an envelope has taken nothing", async () => {
+  const alarm = vi.spyOn(console, "error").mockImplementation(() => {});
+  const told = async (answer: object, vars: object) => {
+    outside(() => Response.json(answer));
+    const id = await aCall();
+    await deliver(id, remote(vars));
+    return (await row(id))!.state;
+  };
+  const legacy = { BILLING: "legacy" };
+  expect(await told({ code: 200, name: "OK", message: "Хорошо" }, legacy)).toBe("done");
+  expect(await told({ code: 503, name: "Error", message: "Позже" }, legacy)).toBe("queued");
+  expect(await told({ code: 422, name: "Error", message: "Нет договора" }, legacy)).toBe("failed");
+  expect(alarm.mock.calls.flat().join(" ")).toMatch(/^ALARM/);
+  expect(await told({ code: 503 }, {})).toBe("done"); // elsewhere a code is the billing's own affair
+});
+
 test("a call whose consumer died, or whose queue forgot it, is found by the sweep", async () => {
   const world = outside(() => Response.json({ result: null }));
   const id = await aCall();

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { kopecksOf, roubles, roublesText } from "#platform/money.ts";
+import { kopecksOf, roubles, roublesText, wholeKopecks } from "#platform/money.ts";
 
 const anySum = fc.integer({ min: -1e12, max: 1e12 });
 
@@ -28,5 +28,23 @@ test.each(["", "much", "1.234", "1,5", "1e3", "--1", ".5", "1.", "0x10", "999999
   "%j is no sum",
   (text) => {
     expect(kopecksOf(text)).toBeUndefined();
+  },
+);
+
+test("Defect 44: what apps reckon with fractions is the sum that was meant", () => {
+  void fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e9 }), (kopecks) => {
+      expect(wholeKopecks(`${(kopecks / 100) * 100}`)).toBe(kopecks);
+      expect(kopecksOf(kopecks * 0.01)).toBe(kopecks);
+    }),
+  );
+  expect(wholeKopecks(String(19.99 * 100))).toBe(1999); // 1998.9999999999998
+  expect(kopecksOf(0.1 + 0.2)).toBe(30);
+});
+
+test.each(["650.5", "0.001", "-1", "1e3", "", " ", "1.", "9".repeat(13), 650.49, Number.NaN, 1e300])(
+  "%j is no number of kopecks",
+  (text) => {
+    expect(wholeKopecks(text)).toBeUndefined();
   },
 );

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import type { Settings } from "#env.ts";
 import { answerText, call } from "#platform/outbound.ts";
 import type { OperatorCall } from "./tables.ts";
@@ -18,7 +19,8 @@ const ANSWER_BYTES = 64 * 1024;
 
 /**
  * Makes one call of the outbox: POST {BILLING_URL}/{function}, JSON of the arguments, the id as `Idempotency-Key`. Taken is 204 or a
- * 2xx with a JSON object: a page that some proxy put in between has taken nothing. Throws `unavailable` when nobody answers.
+ * 2xx with a JSON object: a page that some proxy put in between has taken nothing. An old billing's envelope may say in its `code`
+ * what its status does not. Throws `unavailable` when nobody answers.
  */
 export async function makeCall(
   config: Settings,
@@ -33,21 +35,24 @@ export async function makeCall(
   };
   const url = `${BILLING_URL}/${row.function}`;
   const response = await call(url, { method: "POST", headers, body: JSON.stringify(row.arguments) });
-  const error = `The billing answered ${response.status}`;
-  if (response.ok)
-    return (await saysJson(response)) ? { result: "taken" } : { result: "later", error: `${error} without JSON` };
-  await response.body?.cancel();
-  if (NEVER.has(response.status)) return { result: "refused", error, alarm: true };
-  if (BILLING === "legacy" && UNKNOWN.has(response.status)) return { result: "refused", error };
-  return { result: "later", error, alarm: [401, 403, 404].includes(response.status) };
+  const answer = response.ok ? await objectIn(response) : await response.body?.cancel();
+  if (response.ok && !answer) return { result: "later", error: `The billing answered ${response.status} without JSON` };
+  const status = (BILLING === "legacy" && Envelope.safeParse(answer).data?.code) || response.status;
+  if (status < 300) return { result: "taken" };
+  const error = `The billing answered ${status}`;
+  if (NEVER.has(status)) return { result: "refused", error, alarm: true };
+  if (BILLING === "legacy" && UNKNOWN.has(status)) return { result: "refused", error };
+  return { result: "later", error, alarm: [401, 403, 404].includes(status) };
 }
 
-async function saysJson(response: Response): Promise<boolean> {
-  if (response.status === 204) return true;
+const Envelope = z.object({ code: z.int().min(400).max(599) });
+
+async function objectIn(response: Response): Promise<object | undefined> {
+  if (response.status === 204) return {};
   try {
     const answer: unknown = JSON.parse(await answerText(response, ANSWER_BYTES));
-    return typeof answer === "object" && answer !== null;
+    return typeof answer === "object" ? (answer ?? undefined) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -22,10 +22,12 @@ export interface Registered {
 }
 
 /**
- * What the bank says of a payment: paid in full; not yet; never; or that it is not this invoice's, by its number, sum or currency.
- * `orderId` is the bank's number of it.
+ * What the bank says of a payment: paid in full; not yet; tried in vain, while another try may still succeed; never; or that it is not
+ * this invoice's, by its number, sum or currency. `orderId` is the bank's number of it.
  */
-export type Standing = { state: "paid"; orderId: string } | { state: "pending" | "failed" | "foreign" | "unknown" };
+export type Standing =
+  | { state: "paid"; orderId: string }
+  | { state: "pending" | "declined" | "failed" | "foreign" | "unknown" };
 
 export interface Bank {
   name: NonNullable<Invoice["provider"]>;

@@ -22,13 +22,17 @@ const Status = z.object({
   orderStatus: z.number().nullish(),
   amount: z.number().nullish(),
   currency: Code.nullish(),
-  attributes: z.array(z.object({ name: z.string(), value: z.string() })).nullish(),
-  paymentAmountInfo: z.object({ depositedAmount: z.number().nullish() }).nullish(),
+  attributes: z.array(z.object({ name: z.string().nullish(), value: z.string().nullish() })).nullish(),
+  paymentAmountInfo: z
+    .object({ depositedAmount: z.number().nullish(), refundedAmount: z.number().nullish() })
+    .nullish(),
 });
 
 const DEPOSITED = 2;
-/** Cancelled, refunded, declined: no money of this order is ours. */
-const ENDED = [3, 4, 6];
+/** Cancelled, refunded: no money of this order is ours. */
+const ENDED = [3, 4];
+/** A card was refused. As long as the page lives the payer may try another one. */
+const DECLINED = 6;
 const NO_SUCH_ORDER = "6";
 /** Roubles, by ISO 4217 and by the code before 1998 that the gateway still writes. */
 const ROUBLES = ["643", "810"];
@@ -73,10 +77,11 @@ function standing(order: Order, orderId: string | null, answer: z.output<typeof 
     answer.amount === order.amount &&
     ROUBLES.includes(answer.currency ?? "643");
   if (!isOurs) return { state: "foreign" };
+  if (answer.orderStatus === DECLINED) return { state: "declined" };
   if (answer.orderStatus !== DEPOSITED)
     return { state: ENDED.includes(answer.orderStatus ?? 0) ? "failed" : "pending" };
-  const deposited = answer.paymentAmountInfo?.depositedAmount ?? order.amount;
-  if (deposited !== order.amount) return { state: "foreign" };
+  const { depositedAmount, refundedAmount } = answer.paymentAmountInfo ?? {};
+  if ((depositedAmount ?? order.amount) !== order.amount || refundedAmount) return { state: "foreign" };
   const id = orderId ?? answer.attributes?.find(({ name }) => name === "mdOrder")?.value;
   return { state: "paid", orderId: id ?? order.orderNumber };
 }

@@ -7,11 +7,13 @@ import { kopecksOf, roublesText } from "#platform/money.ts";
 import type { Bank, Order, Standing } from "./bank.ts";
 import { askBank, refused } from "./bank-call.ts";
 
+const Amount = z.object({ value: z.string(), currency: z.string() });
 const Payment = z.object({
   id: z.string(),
   status: z.string(),
   paid: z.boolean(),
-  amount: z.object({ value: z.string(), currency: z.string() }),
+  amount: Amount,
+  refunded_amount: Amount.nullish(),
   metadata: z.record(z.string(), z.unknown()).nullish(),
   confirmation: z
     .object({ confirmation_url: z.url({ protocol: /^https?$/ }) })
@@ -74,6 +76,9 @@ function standing(order: Order, orderId: string, payment: z.output<typeof Paymen
     payment.amount.currency === "RUB" &&
     kopecksOf(payment.amount.value) === order.amount;
   if (!isOurs) return { state: "foreign" };
+  const refunded = kopecksOf(payment.refunded_amount?.value ?? "0");
+  // What was given back stays "succeeded" there.
+  if (refunded !== 0) return { state: refunded === order.amount ? "failed" : "foreign" };
   if (payment.status === "succeeded" && payment.paid) return { state: "paid", orderId };
   return { state: payment.status === "canceled" ? "failed" : "pending" };
 }

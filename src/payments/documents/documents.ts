@@ -2,11 +2,10 @@ import { Buffer } from "node:buffer";
 import { type Env, settings } from "#env.ts";
 import { actOf, invoiceOnPaper, shownDay } from "#operator/billing-money.ts";
 import { ownContract } from "#operator/ownership.ts";
-import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { localText } from "#platform/time.ts";
 import type { Payer } from "../invoices.ts";
-import { insertInvoice } from "../queries.ts";
+import { openInvoice } from "../new-invoices.ts";
 
 /** A document for the app: a PDF in base64, and what the app shows beside it. */
 export interface Document {
@@ -43,9 +42,7 @@ async function ownNumber(
   now: Date,
 ) {
   const who = { phone: payer.phone, accountId: payer.account };
-  const row = { operator: settings(env).OPERATOR, uid, login, amount, ...who, createdAt: now };
-  const [made] = await insertInvoice(database(env), row);
-  return String(made!.number);
+  return String((await openInvoice(env, { uid, login, amount, ...who, createdAt: now })).number);
 }
 
 /** The act for one charge of the payer's contract. Throws `not_found` for a foreign contract or charge. */
