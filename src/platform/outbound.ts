@@ -102,14 +102,17 @@ function ipv4(host: string): number | undefined {
   return host.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }
 
-/** The text of an answer, of which no more than `maxBytes` are taken in. Throws AppError `unavailable` for a longer one. */
+/**
+ * The text of an answer, of which no more than `maxBytes` are taken in. Throws AppError `unavailable` for a longer one, and for one
+ * that breaks off or is not over within the time limit of its call.
+ */
 export async function answerText(response: Response, maxBytes: number): Promise<string> {
   const reader = response.body?.getReader();
   if (!reader) return "";
   const decoder = new TextDecoder();
   let text = "";
   for (let taken = 0; ; ) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff);
     if (done) return text + decoder.decode();
     taken += value.byteLength;
     if (taken > maxBytes) {
@@ -124,11 +127,20 @@ export async function answerText(response: Response, maxBytes: number): Promise<
 export async function answerBytes(response: Response, maxBytes: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let taken = 0;
-  // Leaving the loop early ends the connection.
-  for await (const part of response.body ?? []) {
-    taken += part.byteLength;
-    if (taken > maxBytes) throw new AppError("unavailable", "The answer is too long");
-    parts.push(part);
+  const reader = response.body?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read().catch(brokenOff);
+    if (done) break;
+    taken += value.byteLength;
+    if (taken > maxBytes) {
+      await reader.cancel();
+      throw new AppError("unavailable", "The answer is too long");
+    }
+    parts.push(value);
   }
   return new Uint8Array(Buffer.concat(parts));
+}
+
+function brokenOff(cause: unknown): never {
+  throw new AppError("unavailable", "The answer breaks off", { cause });
 }

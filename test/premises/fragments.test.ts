@@ -5,8 +5,9 @@ import { fileName } from "#premises/archive/file-names.ts";
 import { fragmentLink, prepareFragment } from "#premises/archive/fragments.ts";
 import { PART_BYTES } from "#premises/archive/part-writer.ts";
 import { sweepFragments } from "#premises/archive/sweep.ts";
+import { changeContract } from "#premises/contracts.ts";
 import { changeDevice } from "#premises/registry.ts";
-import { giveRights } from "#premises/rights.ts";
+import { giveRights, takeRights } from "#premises/rights.ts";
 import { aContract, aPhone, aResident, call } from "../support/world.ts";
 import { aMediaServer, aRequest, deliver, FILE, hush, isEqual, keptFile, rowOf } from "./fragments.ts";
 
@@ -328,6 +329,47 @@ test("each reader is told once, with a link, when it is ready", async () => {
   await deliver(mine, id);
   expect((await inbox(third.phone)).results).toHaveLength(1);
   expect((await inbox(resident.phone)).results).toHaveLength(1);
+});
+
+test("nobody is sent a link to a camera that they have lost meanwhile, or do not pay for any more", async () => {
+  aMediaServer({ file: Buffer.from("film") });
+  const { env: mine, id, resident, home, stretch } = await aRequest();
+  const [lost, unpaid] = [await aResident(), await aResident()];
+  const contracts = await Promise.all([lost, unpaid].map(({ phone }) => aContract({ phones: [phone] })));
+  for (const uid of contracts) await giveRights(env, uid, [home.camera.deviceId]);
+  for (const reader of [lost, unpaid]) await prepareFragment(mine, reader, stretch);
+  await takeRights(env, contracts[0]!, [home.camera.deviceId]);
+  await changeContract(env, { uid: contracts[1]! }, { state: 1 } as never);
+  await deliver(mine, id);
+  const told = await env.DB.prepare("SELECT phone FROM inbox_messages WHERE phone IN (?, ?, ?)")
+    .bind(resident.phone, lost.phone, unpaid.phone)
+    .all();
+  expect(told.results).toEqual([{ phone: resident.phone }]);
+});
+
+test("a file that comes packed is not gone on with in the middle", async () => {
+  const packed = { etag: '"v1"', "content-encoding": "x-packed" };
+  let asked = 0;
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const { headers } = new Request(input, init);
+    expect(headers.has("range")).toBe(false);
+    const [isFirst, pieces] = [asked++ === 0, [FILE.slice(0, PART_BYTES + 1), FILE.slice(PART_BYTES + 1)]];
+    const body = new ReadableStream({
+      pull(controller) {
+        const piece = pieces.shift();
+        if (!piece) controller.close();
+        else if (isFirst && pieces.length === 0) controller.error(new Error("reset"));
+        else controller.enqueue(piece);
+      },
+    });
+    return new Response(body, { headers: packed });
+  });
+  const { env: mine, id } = await aRequest();
+  await deliver(mine, id);
+  expect(await rowOf(id)).toMatchObject({ state: "queued", source_etag: null });
+  expect(await partsOf(id)).toHaveLength(1);
+  await deliver(mine, id);
+  expect(isEqual(await keptFile(id), FILE)).toBe(true);
 });
 
 test("the sweep queues again what the queue lost, what a dead consumer held, and who was not told", async () => {

@@ -84,6 +84,7 @@ test.each<[string, () => Response | Promise<Response>]>([
   ["is away", () => Promise.reject(new Error("refused"))],
   ["refuses", () => new Response("", { status: 403 })],
   ["leads elsewhere", () => Response.redirect("http://10.0.0.1/")],
+  ["breaks off", () => new Response(new ReadableStream({ pull: (c) => c.error(new Error("reset")) }))],
   ["answers no JSON", () => new Response("<html>")],
   ["answers other JSON", () => Response.json({ ranges: 1 })],
   ["answers more than four megabytes", () => new Response(`[${" ".repeat(4 * 1024 * 1024)}]`)],

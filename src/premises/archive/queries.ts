@@ -178,7 +178,7 @@ export function requeueFragments(db: Db, operator: string, at: { now: Date; dueB
 }
 
 /** Who is still to be told of a fragment that is ready. */
-export function untoldReaders(db: Db, operator: string, fragmentId: number) {
+export function untoldReaders(db: Db, operator: string, fragmentId: number, limit: number) {
   return db
     .select({ accountId: fragmentReaders.accountId, phone: fragmentReaders.phone })
     .from(fragmentReaders)
@@ -188,7 +188,8 @@ export function untoldReaders(db: Db, operator: string, fragmentId: number) {
         eq(fragmentReaders.fragmentId, fragmentId),
         isNull(fragmentReaders.toldAt),
       ),
-    );
+    )
+    .limit(limit);
 }
 
 export function markTold(db: Db, operator: string, fragmentId: number, accountIds: readonly string[], at: Date) {

@@ -37,9 +37,9 @@ export async function openSource(env: Env, fragment: Fragment, have: number, now
   const headers: Record<string, string> =
     have > 0 && etag !== null ? { range: `bytes=${have}-`, "if-range": etag } : {};
   const answer = await follow(env, await urlOf(env, fragment, now), headers);
-  const told = strongEtag(answer.headers.get("etag"));
-  if (answer.status === 200) return { ...answer, offset: 0, etag: told };
-  if (answer.status === 206 && isFrom(answer.headers, have)) return { ...answer, offset: have, etag };
+  if (answer.status === 200) return { ...answer, offset: 0, etag: etagOf(answer.headers) };
+  if (answer.status === 206 && isFrom(answer.headers, have) && !isPacked(answer.headers))
+    return { ...answer, offset: have, etag };
   answer.cancel();
   if (answer.status === 416 && headers.range && endsAt(answer.headers, have)) {
     return { ...answer, chunks: nothing(), offset: have, etag };
@@ -76,7 +76,13 @@ async function follow(env: Env, first: URL, headers: Record<string, string>): Pr
   }
 }
 
-const strongEtag = (etag: string | null) => (etag?.startsWith('"') ? etag : null);
+/** Of a packed answer the places in it are not those in the file, so that nothing can be gone on with. */
+const isPacked = (headers: Headers) => headers.has("content-encoding");
+
+function etagOf(headers: Headers): string | null {
+  const etag = headers.get("etag");
+  return etag?.startsWith('"') && !isPacked(headers) ? etag : null;
+}
 
 const isFrom = (headers: Headers, have: number) => headers.get("content-range")?.startsWith(`bytes ${have}-`) ?? false;
 
