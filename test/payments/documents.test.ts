@@ -4,7 +4,7 @@ import { inflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { settings } from "#env.ts";
 import regular from "#payments/documents/fonts/DejaVuSansCondensed.ttf";
-import { invoicePage } from "#payments/documents/pages.ts";
+import { actPage, invoicePage } from "#payments/documents/pages.ts";
 import { lettersOf } from "#payments/documents/truetype.ts";
 import { sumInWords } from "#payments/documents/words.ts";
 
@@ -94,4 +94,29 @@ test("whatever people write ends up on the paper", async () => {
   const pdf = await invoicePage(settings(env).COMPANY, { ...page, customer }, new Date());
   expect(Buffer.from(pdf).subarray(0, 5).toString()).toBe("%PDF-");
   expect(textOf(pdf)).toContain("Руководитель");
+});
+
+test("a letter that is written as two signs is one on the paper", async () => {
+  const text = textOf(await invoicePage(company, { ...page, customer: "Андрей Ёлкин".normalize("NFD") }, new Date()));
+  expect(text).toContain("Андрей Ёлкин");
+});
+
+test("what a billing tells without end stays on the page, with everything after it", async () => {
+  const service = "Домофон и камеры ".repeat(20_000);
+  const act = { ...page, service, start: "01.08.2026", end: "31.08.2026" };
+  const pdf = await actPage(company, act, new Date());
+  expect(pdf.length).toBeLessThan(200_000);
+  const text = textOf(pdf);
+  expect(text).toContain("Домофон и камеры");
+  expect(text).toContain("Шестьсот пятьдесят рублей 50 копеек");
+});
+
+test("nothing that is written becomes a part of the document", async () => {
+  const customer = ") Tj ET /JavaScript (app.alert(1)) >> endobj <script>";
+  const number = "17) /Author (x) >> endobj";
+  const pdf = await invoicePage(company, { ...page, customer, number }, new Date());
+  const raw = Buffer.from(pdf).toString("latin1");
+  expect(raw).not.toContain("/JavaScript (");
+  expect(raw).not.toContain("/Author (x)");
+  expect(textOf(pdf)).toContain("/JavaScript (app.alert(1))");
 });

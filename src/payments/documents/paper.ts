@@ -6,6 +6,9 @@ import { lettersOf, trueType } from "./truetype.ts";
 const [WIDTH, HEIGHT] = [595.28, 841.89]; // A4, in points
 const MARGIN = 50;
 const BLACK = rgb(0, 0, 0);
+/** Letters of one paragraph, and lines of one cell: more than a document ever says, and few enough for a page. */
+const LONGEST_TEXT = 2_000;
+const LONGEST_CELL = 50;
 
 interface Style {
   size?: number;
@@ -88,7 +91,9 @@ export class Paper {
     const [size, padding] = [8.5, 3];
     const total = columns.reduce((sum, { share }) => sum + share, 0);
     const widths = columns.map(({ share }) => ((WIDTH - 2 * MARGIN) * share) / total);
-    const texts = cells.map((cell, i) => this.#lines(cell, widths[i]! - 2 * padding, { ...style, size }));
+    const texts = cells.map((cell, i) =>
+      this.#lines(cell, widths[i]! - 2 * padding, { ...style, size }).slice(0, LONGEST_CELL),
+    );
     const height = Math.max(...texts.map((lines) => lines.length)) * size * 1.3 + 2 * padding;
     this.#room(height);
     let x = MARGIN;
@@ -140,9 +145,9 @@ export class Paper {
     return lines.filter((line, i) => line !== "" || i > 0 || lines.length === 1);
   }
 
-  /** What people write may hold anything; what the fonts lack is a question mark, and a line stays a line. */
+  /** What people write may hold anything, й as two signs too; what the fonts lack is a question mark, and a line stays a line. */
   #writable = (text: string): string =>
-    [...text.replace(/\s+/g, " ").trim()]
+    [...text.slice(0, LONGEST_TEXT).normalize("NFC").replace(/\s+/g, " ").trim()]
       .map((letter) => (this.letters.has(letter.codePointAt(0)!) ? letter : "?"))
       .join("");
 }
