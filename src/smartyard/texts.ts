@@ -44,6 +44,7 @@ const TEXTS: Record<string, Text> = {
   sh_node_in_use: { ru: "Сначала удалите устройства контроллера", en: "Remove the devices of the controller first" },
   sh_room_in_use: { ru: "В комнате есть устройства", en: "There are devices in the room" },
   sh_room_unknown: { ru: "Комната не найдена", en: "There is no such room" },
+  too_many_faces: { ru: "Слишком много лиц, уберите лишние", en: "Too many faces, remove some first" },
   sh_too_many: { ru: "Больше добавить нельзя", en: "No more can be added" },
   face_unclear: { ru: "Лицо не удалось распознать", en: "The face could not be recognised" },
   faces_off: { ru: "Распознавание лиц выключено в настройках", en: "Face recognition is switched off in the settings" },

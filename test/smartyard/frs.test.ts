@@ -300,6 +300,49 @@ test("A face opens nothing when it is a stranger's, removed, late, at another ca
   expect(await eventsOf(home.uid)).toEqual([]);
 });
 
+test("A face opens nothing on the word of a guest who has left, or of an owner who has", async () => {
+  const home = await aNeighbour();
+  const guest = await aResident();
+  const letIn = (expire: string) =>
+    mobile(
+      "address/access",
+      { flatId: home.uid, guestPhone: guest.phone, type: "inner", expire },
+      { token: home.token },
+    );
+  await letIn("3001-01-01 00:00:00");
+  const { faceId } = await aMarkedFace({ ...home, ...guest });
+  const own = await aMarkedFace(home);
+  const server = aFaceServer(faceId);
+  const streamId = home.camera.deviceId;
+  expect(await recognised({ faceId, streamId })).toBe(true);
+  await letIn("2001-01-01 00:00:00");
+  expect(await recognised({ faceId, streamId })).toBe(false);
+  expect(await recognised({ faceId: own.faceId, streamId })).toBe(true);
+  await env.DB.prepare("DELETE FROM contract_phones WHERE uid = ? AND phone = ?").bind(home.uid, home.phone).run();
+  expect(await recognised({ faceId: own.faceId, streamId })).toBe(false);
+  expect(server.opened()).toBe(2);
+});
+
+test("A flat has only so many faces", async () => {
+  const home = await aNeighbour();
+  await env.DB.prepare(
+    `INSERT INTO faces (operator, uid, id, account_id, created_at)
+     SELECT 'main', ?, value, ?, 1 FROM json_each(?)`,
+  )
+    .bind(home.uid, home.account, JSON.stringify(Array.from({ length: 200 }, (_, i) => i + 1)))
+    .run();
+  const server = aFaceServer(aFaceId());
+  expect((await frs("like", { event: await aVisit(home) }, home.token)).status).toBe(409);
+  expect(server.asked).toEqual([]);
+});
+
+test.each([null, "", true, [], {}, -1, 1.5, 1e30, "1e3"])("A face server's %j is no face", async (faceId) => {
+  const home = await aNeighbour();
+  aFaceServer(0, { registerFace: () => Response.json({ code: "200", data: { faceId } }) });
+  expect((await frs("like", { event: await aVisit(home) }, home.token)).status).toBe(422);
+  expect(await facesOf(home)).toEqual([]);
+});
+
 test("A door that did not open is no event", async () => {
   const home = await aNeighbour();
   const { faceId } = await aMarkedFace(home);

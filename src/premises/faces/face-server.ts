@@ -28,8 +28,16 @@ export function demandFaceServer(env: Env): void {
   throw new AppError("not_found", "There is no face server", { reason: "not_connected" });
 }
 
+// Not coerced: nothing, an empty text and a false would all be face 0, which would then be everybody's.
+const FaceId = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number),
+]);
 const Registered = z.object({
-  faceId: z.coerce.number().int().min(0),
+  faceId: FaceId.pipe(z.int().min(0)),
   faceImage: z.string().optional().catch(undefined),
 });
 

@@ -20,7 +20,7 @@ import {
   registerFace,
   showFaces,
 } from "./face-server.ts";
-import { dropFace, faceForgotten, facesOf, facesToDelete, keepFace } from "./queries.ts";
+import { dropFace, FACES_OF_FLAT, faceForgotten, facesOf, facesToDelete, keepFace } from "./queries.ts";
 import type { Face } from "./tables.ts";
 
 // Faces that a flat's doors open to. Which person it is nobody asks; the face server knows a number.
@@ -49,15 +49,17 @@ export async function listFaces(env: Env, resident: Resident, { uid }: { uid: nu
 /**
  * Marks the face in an event of one of the resident's flats, whose doors open to it from now on, and answers its number; again the
  * same for the same event. Throws `not_found` for a foreign event, `payment_required`, `forbidden` (`faces_off`), `invalid`
- * (`face_unclear`), and `unavailable` when the face server does not answer.
+ * (`face_unclear`), `conflict` (`too_many_faces`), and `unavailable` when the face server does not answer.
  */
 export async function likeFace(env: Env, resident: Resident, eventId: string, later: After, now = new Date()) {
   demandFaceServer(env);
   const { home, event } = await eventOfResident(env, resident, eventId, now);
   demandPaid(devicesBehind(home, event));
   if (!home.knowsFaces) throw new AppError("forbidden", "Face recognition is off", { reason: "faces_off" });
-  const known = await facesIn(env, home.uid, event);
+  const faces = await facesOf(database(env), settings(env).OPERATOR, home.uid);
+  const known = faceIn(faces, event);
   if (known) return known.id;
+  if (faces.length >= FACES_OF_FLAT) throw new AppError("conflict", "Too many faces", { reason: "too_many_faces" });
 
   const face = await registerFace(env, event.deviceId, await pictureIn(env, event));
   const { OPERATOR: operator } = settings(env);
@@ -105,7 +107,7 @@ export async function sweepFaces(env: Env): Promise<void> {
 
 async function faceOfEvent(env: Env, resident: Resident, eventId: string, now: Date) {
   const { home, event } = await eventOfResident(env, resident, eventId, now);
-  const face = await facesIn(env, home.uid, event);
+  const face = faceIn(await facesOf(database(env), settings(env).OPERATOR, home.uid), event);
   if (!face) throw new AppError("not_found", "The flat has no such face");
   return { uid: home.uid, id: face.id };
 }
@@ -133,11 +135,9 @@ const devicesBehind = ({ cameras, doors }: Home, { deviceId }: Event) => [
   ...doors.filter(({ cameraId }) => cameraId === deviceId),
 ];
 
-/** The face of the flat's that is in the event: it was marked there, or recognised. */
-async function facesIn(env: Env, uid: number, { id, extra }: Event): Promise<Face | undefined> {
-  const known = await facesOf(database(env), settings(env).OPERATOR, uid);
-  return known.find((face) => face.eventId === id || String(face.id) === String(extra.faceId ?? ""));
-}
+/** That of the flat's faces which is in the event: it was marked there, or recognised. */
+const faceIn = (faces: readonly Face[], { id, extra }: Event): Face | undefined =>
+  faces.find((face) => face.eventId === id || String(face.id) === String(extra.faceId ?? ""));
 
 /** The picture to learn from: the event's own when it tells where the face is, or the server's best of that time. */
 async function pictureIn(env: Env, { picture, extra, deviceId, at }: Event): Promise<{ url: string; box?: Box }> {

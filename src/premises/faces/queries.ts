@@ -6,7 +6,7 @@ import { devices, doors, homes, rights } from "../tables.ts";
 import { type Face, faces, facesToForget } from "./tables.ts";
 
 /** More than live in a flat. */
-const FACES_OF_FLAT = 200;
+export const FACES_OF_FLAT = 200;
 
 export function facesOf(db: Db, operator: string, uid: number) {
   return db
@@ -107,6 +107,7 @@ export function flatsKnowing(db: Db, operator: string, { faceId, cameraId }: { f
       doorId: doors.id,
       lockId: doors.deviceId,
       title: cam.title,
+      markedBy: faces.accountId,
       state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
     })
     .from(doors)

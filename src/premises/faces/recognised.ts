@@ -1,8 +1,11 @@
 import { type Env, settings } from "#env.ts";
+import { identifiersOf } from "#identity/accounts/queries.ts";
 import { remoteBilling, type ServiceState } from "#operator/billing.ts";
 import { database } from "#platform/db.ts";
 import type { After } from "#platform/http.ts";
 import { EVENT, newEvent, recordEvents } from "../events.ts";
+import { reaches } from "../guests/roles.ts";
+import { heldContracts } from "../homes.ts";
 import { followUp } from "../log/aftermath.ts";
 import { idFrom } from "../log/ids.ts";
 import { flatsKnowing } from "./queries.ts";
@@ -23,14 +26,16 @@ type Flat = Awaited<ReturnType<typeof flatsKnowing>>[number];
 
 /**
  * Opens the door that a camera looks at to a face that one of its flats has marked and pays for, and writes it into the log of each
- * such flat. Answers whether the door is open: not for a stranger, nor for what was seen half a minute ago.
+ * such flat. Answers whether the door is open: not for a stranger, nor for what was seen half a minute ago, nor on the word of
+ * somebody who has the flat no more.
  */
 export async function openToFace(env: Env, seen: Recognised, later: After, now = new Date()): Promise<boolean> {
   if (now.getTime() - seen.at.getTime() > STILL_THERE_MS) return false;
   const { OPERATOR } = settings(env);
   const known = await flatsKnowing(database(env), OPERATOR, seen);
   const states = await Promise.all(known.map((flat) => stateOf(env, flat)));
-  const paid = known.filter((_, i) => states[i] === 2);
+  const home = await Promise.all(known.map((flat, i) => states[i] === 2 && markerLivesThere(env, flat, now)));
+  const paid = known.filter((_, i) => home[i]);
   const [first] = paid;
   if (!first) return false;
 
@@ -54,6 +59,14 @@ async function stateOf(env: Env, { uid, lockId, state }: Flat): Promise<ServiceS
   const billing = remoteBilling(env, { fresh: true });
   if (!billing) return state ?? 0;
   return (await billing.statesOf(uid, [lockId])).get(lockId) ?? 0;
+}
+
+/** Whoever marked the face still has the flat, be it as a guest who lives there. */
+async function markerLivesThere(env: Env, { uid, markedBy }: Flat, now: Date): Promise<boolean> {
+  const logins = await identifiersOf(database(env), settings(env).OPERATOR, markedBy);
+  const phones = logins.filter(({ type, verifiedAt }) => type === "phone" && verifiedAt).map(({ value }) => value);
+  const held = await Promise.all(phones.map((phone) => heldContracts(env, { phone }, { fresh: true }, now)));
+  return held.flat().some((contract) => contract.uid === uid && reaches(contract.role, "inner"));
 }
 
 function eventOf(env: Env, { cameraId, faceId, at }: Recognised, { uid, doorId, title }: Flat) {
