@@ -124,6 +124,17 @@ test("a guest's time ends at its moment, and the minute's sweep ends their camer
   expect(results).toEqual([{ phone: outer.phone }]);
 });
 
+test("whoever lived there and comes back for the gates alone watches no longer, even between their end and its sweep", async () => {
+  const token = await cameraToken(inner);
+  await env.DB.prepare("UPDATE guests SET expires_at = ? WHERE uid = ? AND phone = ?")
+    .bind(Date.now() - 1, home.uid, inner.phone)
+    .run();
+  await grant({ guestPhone: inner.phone, type: "outer" });
+  await endGuests(env);
+  await publishRevocations(env);
+  expect((await play(token)).status).toBe(403);
+});
+
 test("a guest stays for as long as the owner who let them in is one", async () => {
   const token = await cameraToken(inner);
   await changeContract(env, { uid: home.uid }, { phones: [aPhone()] });

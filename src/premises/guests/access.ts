@@ -102,12 +102,11 @@ async function letIn(
   const until = expiresAt ?? (as === "inner" ? instantOf(NEVER, TIME_ZONE)! : new Date(now.getTime() + DAY));
   const row = { operator, uid, phone, type: as, expiresAt: until, grantedBy, createdAt: now };
   const upsert = upsertGuest(db, row, LIMITS.guestsPerHome);
-  const narrows = known?.type === "inner" && as === "outer";
-  const made = narrows
-    ? (await db.batch([revokeCamerasOfGuest(db, operator, uid, phone, now), upsert]))[1]
-    : await upsert;
+  // What the row says now decides, living or not: a token may be left from before, or somebody may have changed it meanwhile.
+  const revoke = revokeCamerasOfGuest(db, operator, uid, phone, now);
+  const made = as === "outer" ? (await db.batch([revoke, upsert]))[1] : await upsert;
   if (made.length === 0) throw new AppError("conflict", "There are too many guests", { reason: "too_many_guests" });
-  if (narrows) await announce(env, { type: "cameras.revoked" });
+  if (as === "outer") await announce(env, { type: "cameras.revoked" });
   return known === undefined;
 }
 
