@@ -14,7 +14,7 @@ export const carNumber = new Hono<AppEnv>();
 
 const Seen = z.object({
   event: Text,
-  /** The device, and which of its two sides: the outer one unless it says that it is the inner. */
+  /** The device, and which of its cameras: its own unless it says that it is the external one. */
   uuid: z.string().trim().toLowerCase().min(1).max(64),
   externalCamera: z
     .union([z.boolean(), z.number(), z.string().max(8)])

@@ -50,6 +50,9 @@ const Mac = Text.transform((text) => text.toLowerCase().replace(/[^0-9a-f]/g, ""
   .pipe(z.string().regex(/^[0-9a-f]{12}$/))
   .transform((digits) => digits.match(/../g)!.join(":"));
 
+/** Systems that have no null write 0 for "not used". */
+const SipNumber = optional(Count).transform((number) => (number === 0 ? null : number));
+
 const DeviceFields = z.object({
   device_type: Id.pipe(z.int().max(TYPES.length)).optional(),
   url: optional(MediaServer),
@@ -60,8 +63,8 @@ const DeviceFields = z.object({
   longitude: optional(degrees(180)),
   latitude: optional(degrees(90)),
   record_days: optional(Count),
-  domophoneid: optional(Count),
-  monitorid: optional(Count),
+  domophoneid: SipNumber,
+  monitorid: SipNumber,
   sippassword: optional(Text),
   dtmf: optional(Text),
   camshot: optional(Text),

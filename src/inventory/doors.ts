@@ -31,7 +31,7 @@ doors.post("/doors_list/", describe("List doors", z.object({ doors: z.array(Door
   return c.json({ doors: all.map(doorView) });
 });
 
-/** The side of a plate camera: 0 outside, 1 inside. */
+/** Which camera of a plate reader: 0 its own, 1 the external one. */
 const Side = z.union([z.boolean().transform(Number), Count]).pipe(z.int().max(1));
 
 const DoorFields = z.object({

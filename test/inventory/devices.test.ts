@@ -31,6 +31,16 @@ test("only a title and a type are needed; everything else is then not used", asy
   expect(new Set(Object.values(rest))).toEqual(new Set([null]));
 });
 
+test("a 0 for the number of a panel or a monitor is none, so that many devices may have it", async () => {
+  for (const _ of ["one", "another"]) {
+    const id = await aDevice({ domophoneid: 0, monitorid: "0" });
+    expect(await own(id)).toMatchObject({ domophoneid: null, monitorid: null });
+  }
+  const id = await aDevice({ domophoneid: random() });
+  expect(await said("devices_mod/", { device_id: id, domophoneid: 0 })).toEqual(DONE);
+  expect(await own(id)).toMatchObject({ domophoneid: null, monitorid: null });
+});
+
 test("Defect 59: an SRT camera and one of another media server come back as they were entered", async () => {
   const digits = `02${crypto.randomUUID().replaceAll("-", "").slice(0, 10)}`.toUpperCase();
   const entered = { device_type: 2, server_type: "nimble", hls_mode: "mpegts", has_sound: "t", port: "9998" };
