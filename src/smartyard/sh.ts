@@ -1,6 +1,6 @@
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import { body } from "#platform/http.ts";
+import { body, clientAddress } from "#platform/http.ts";
 import { findItems, listItems, removeItem, setItem } from "#premises/smart-home/items.ts";
 import { bindNode, listNodes, unbindNode } from "#premises/smart-home/nodes.ts";
 import type { Outcome } from "#premises/smart-home/outcome.ts";
@@ -29,7 +29,7 @@ sh.post("/getNode", describe("List my controllers", z.array(NodeView)), signedIn
 
 sh.post("/setNode", describe("Connect a controller", SetNodeView), signedIn("strict"), body(NodeRequest), async (c) => {
   const { uid, node, name } = c.req.valid("json");
-  const { node: bound, ...outcome } = await bindNode(c.env, c.var.resident, uid, node, name);
+  const { node: bound, ...outcome } = await bindNode(c.env, c.var.resident, uid, { node, name }, clientAddress(c));
   const data = bound && { nodeUuid: bound.id, nodeError: 0, nodeNeedUpgrade: bound.needsUpgrade };
   return tell(c, outcome, data);
 });

@@ -11,6 +11,8 @@ import { tellPeople } from "#identity/installs/tell.ts";
 import { SYSTEM } from "#identity/journal/journal.ts";
 import { codeAt, fromBase32, stepOf } from "#identity/totp/rfc6238.ts";
 import { confirmTotp, newTotp } from "#identity/totp/totp.ts";
+import { takeAppeal } from "#operator/desk/appeals.ts";
+import { commentOwnIssue, openIssue } from "#operator/desk/issues.ts";
 import { newId, randomId, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { hashPassword } from "#platform/passwords.ts";
@@ -20,7 +22,7 @@ import { aDomain } from "../support/domains.ts";
 import { mails } from "../support/mail.ts";
 import { meanwhile } from "../support/meanwhile.ts";
 import { aClient, aPerson, shield } from "../support/shield.ts";
-import { aPhone, envWith, outside } from "../support/world.ts";
+import { aPhone, aUid, envWith, outside } from "../support/world.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -342,6 +344,11 @@ test("ACC-8 people get all that is kept about them, and no secret", async () => 
   ];
   await registerPush(env, { account, id: tokens.session_id }, { platform: "ios", pushToken });
   await tellPeople(quiet, [phone], { title: "Вам письмо", text: "Текст", action: "inbox" });
+  const issue = { uid: null, kind: "requestCallback", summary: "Звонок", description: "Утром", address: null };
+  const asked = { ...issue, delivery: null, fields: {}, sameness: account };
+  const { key } = await openIssue(env, { phone, account }, asked);
+  await commentOwnIssue(env, { phone, account }, key, "Жду");
+  await takeAppeal(env, { uid: aUid(), phone, address: "Мира, 3", categoryId: 1, description: "Темно" });
   const response = await shield("/me/export", { token });
   expect(response.status).toBe(200);
   const text = await response.text();
@@ -356,6 +363,8 @@ test("ACC-8 people get all that is kept about them, and no secret", async () => 
       expect.objectContaining({ channel: "push", purpose: "inbox", recipient: null }),
     ]),
     inbox: [{ title: "Вам письмо", text: "Текст" }],
+    requests: [{ key, description: "Утром", comments: [{ author: "resident", text: "Жду" }] }],
+    complaints: [{ description: "Темно", address: "Мира, 3" }],
     audit: expect.arrayContaining([expect.objectContaining({ action: "account.created" })]),
   });
   expect(text).not.toMatch(/scrypt|refresh_secret|token_hash|sealed/);

@@ -28,7 +28,7 @@ async function aSmartHome() {
   const who = await aResident();
   const uid = await aContract({ phones: [who.phone] });
   const { id: node } = await aBox();
-  await bindNode(env, who, uid, { id: node }, "Дом");
+  await bindNode(env, who, uid, { node: { id: node }, name: "Дом" });
   return { who, uid, node };
 }
 
@@ -71,6 +71,19 @@ test("of two flats that ask for one box at once one gets it", async () => {
   );
   expect(answers.map(({ code }) => code).toSorted()).toEqual([200, 201]);
   expect(answers.find(({ code }) => code === 201).name).toBe("Контроллер подключён к другому адресу");
+});
+
+test("whoever guesses at the labels of boxes is stopped, and their neighbour is not", async () => {
+  const [guesser, neighbour] = [await aResident(), await aResident()];
+  const uid = await aContract({ phones: [guesser.phone, neighbour.phone] });
+  const tries = Array.from({ length: 9 }, () => ({ houseId: uid, nodeType: "hub", nodeName: "x", nodeKey: aMac() }));
+  const statuses: number[] = [];
+  for (const body of tries) statuses.push((await ask("setNode", body, guesser)).status);
+  expect(statuses.toSorted()).toEqual([200, 200, 200, 200, 200, 429, 429, 429, 429]);
+  const { mac } = await aBox();
+  const own = { houseId: uid, nodeType: "hub", nodeName: "Дом", nodeKey: mac };
+  expect((await ask("setNode", own, guesser)).status).toBe(429);
+  expect(await ask("setNode", own, neighbour)).toMatchObject({ code: 200 });
 });
 
 test("a box that is bound here already, or that nobody knows, is refused with a sentence", async () => {
@@ -514,7 +527,7 @@ test("the operator registers boxes, once each, and the bridge tells what they ar
   ]);
   const who = await aResident();
   const uid = await aContract({ phones: [who.phone] });
-  await bindNode(env, who, uid, { mac }, "Дом");
+  await bindNode(env, who, uid, { node: { mac }, name: "Дом" });
   expect((await json("sh_nodes_list/", { uid })).nodes).toEqual([
     expect.objectContaining({
       ...{ node_uuid, mac, uid, name: "Дом", type: "hub", vendor: "acme", is_up: true, sw_version: "1.2" },

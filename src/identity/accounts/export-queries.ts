@@ -1,6 +1,8 @@
 import { and, desc, eq, getTableColumns, or, sql } from "drizzle-orm";
 import { chatMessages, inboxMessages } from "#messaging/inbox/tables.ts";
 import { messages } from "#messaging/tables.ts";
+import { commentsOfIssue } from "#operator/desk/issue-queries.ts";
+import { appeals, issues } from "#operator/desk/tables.ts";
 import type { Db } from "#platform/db.ts";
 import { controllers } from "../controllers/tables.ts";
 import { domainMembers, domains } from "../domains/tables.ts";
@@ -124,5 +126,38 @@ export function chatKeptOf(db: Db, operator: string, accountId: string) {
     .from(chatMessages)
     .where(and(eq(chatMessages.operator, operator), sql`${chatMessages.phone} IN (${phonesOf(operator, accountId)})`))
     .orderBy(desc(chatMessages.id))
+    .limit(MOST);
+}
+
+/** What the person asked the operator for, with what was said about it. */
+export function issuesKeptOf(db: Db, operator: string, accountId: string) {
+  const { key, kind, summary, description, address, delivery, fields, status, createdAt } = issues;
+  return db
+    .select({
+      key,
+      kind,
+      summary,
+      description,
+      address,
+      delivery,
+      fields,
+      status,
+      createdAt,
+      comments: commentsOfIssue,
+    })
+    .from(issues)
+    .where(and(eq(issues.operator, operator), eq(issues.accountId, accountId)))
+    .orderBy(desc(issues.createdAt))
+    .limit(MOST);
+}
+
+/** What the person complained of about the house. */
+export function appealsKeptOf(db: Db, operator: string, accountId: string) {
+  const { id, address, description, status, createdAt } = appeals;
+  return db
+    .select({ id, address, description, status, createdAt })
+    .from(appeals)
+    .where(and(eq(appeals.operator, operator), sql`${appeals.phone} IN (${phonesOf(operator, accountId)})`))
+    .orderBy(desc(appeals.createdAt))
     .limit(MOST);
 }

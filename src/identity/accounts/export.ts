@@ -1,6 +1,7 @@
 import type { Env } from "#env.ts";
 import { type Db, database } from "#platform/db.ts";
 import {
+  appealsKeptOf,
   appsKeptOf,
   auditKeptOf,
   chatKeptOf,
@@ -8,6 +9,7 @@ import {
   controllersKeptOf,
   domainsKeptOf,
   inboxKeptOf,
+  issuesKeptOf,
   messagesKeptOf,
   policiesKeptOf,
   sessionsKeptOf,
@@ -20,11 +22,12 @@ export async function exportAccount(env: Env, operator: string, id: string) {
     accountView(env, operator, id),
     keptAbout(database(env), operator, id),
   ]);
-  const [sessions, domains, devices, policies, audit, messages, apps, choices, inbox, chat] = kept;
+  const [sessions, domains, devices, policies, audit, messages, apps, choices, inbox, chat, requests, complaints] =
+    kept;
   return {
     ...{ account: person, identifiers, sessions: told(sessions), domains: told(domains), devices: told(devices) },
     ...{ policies: told(policies), messages: told(messages), apps: told(apps), choices: told(choices) },
-    ...{ inbox: told(inbox), chat: told(chat) },
+    ...{ inbox: told(inbox), chat: told(chat), requests: told(requests), complaints: told(complaints) },
     audit: told(audit.map((row) => withoutOthers(row, id))),
   };
 }
@@ -41,6 +44,8 @@ const keptAbout = (db: Db, operator: string, id: string) =>
     choicesKeptOf(db, operator, id),
     inboxKeptOf(db, operator, id),
     chatKeptOf(db, operator, id),
+    issuesKeptOf(db, operator, id),
+    appealsKeptOf(db, operator, id),
   ]);
 
 /** An employee of the operator, or a neighbour, is nobody whom the export is about. */

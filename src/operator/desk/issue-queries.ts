@@ -103,7 +103,8 @@ export function insertComment(db: Db, comment: NewComment, { limit, since }: Day
 /** A row of D1 holds two megabytes: the latest comments of whoever writes the most stay far below. */
 const COMMENTS_SHOWN = 30;
 
-const comments =
+/** The latest comments on an issue of the outer select, the oldest first. */
+export const commentsOfIssue =
   sql`(SELECT json_group_array(json_object('author', c.author, 'text', c.text, 'at', c.created_at) ORDER BY c.id)
   FROM (SELECT id, author, text, created_at FROM issue_comments
     WHERE operator = issues.operator AND issue_key = issues.key ORDER BY id DESC LIMIT ${sql.raw(String(COMMENTS_SHOWN))}) AS c)`.mapWith(
@@ -142,7 +143,7 @@ export function issuesIn(
   const behind = sql`(${issues.createdAt}, ${issues.key}) > (SELECT created_at, key FROM ${issues} AS last
     WHERE last.operator = ${operator} AND last.key = ${after ?? ""})`;
   return db
-    .select({ issue: issues, comments })
+    .select({ issue: issues, comments: commentsOfIssue })
     .from(issues)
     .where(and(eq(issues.operator, operator), eq(issues.status, status), after === undefined ? undefined : behind))
     .orderBy(asc(issues.createdAt), asc(issues.key))

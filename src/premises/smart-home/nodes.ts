@@ -1,5 +1,6 @@
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
+import { takeTry } from "../guests/attempts.ts";
 import type { Resident } from "../homes.ts";
 import { demandDweller, forDweller } from "./homes.ts";
 import { DONE, NODE_IN_USE, NODE_OWN, NODE_TAKEN, NODE_UNKNOWN, type Outcome, refused } from "./outcome.ts";
@@ -12,20 +13,24 @@ export function listNodes(env: Env, resident: Resident, uid: number): Promise<Sh
   return forDweller(env, resident, uid, () => nodesOf(db, OPERATOR, uid));
 }
 
-/** Binds a free controller to the resident's contract, in one statement: of two flats that have read its label one gets it. */
+/**
+ * Binds a free controller to the resident's contract, in one statement: of two flats that have read its label one gets it. Whoever
+ * names boxes that are not there, or others', is guessing at labels: throws `too_many` after a few, by the limits of passwords.
+ */
 export async function bindNode(
   env: Env,
   resident: Resident,
   uid: number,
-  node: NodeName,
-  name: string,
+  { node, name }: { node: NodeName; name: string },
+  client = "",
 ): Promise<Outcome & { node?: ShNode }> {
   await demandDweller(env, resident, uid);
+  const hadLabel = await takeTry(env, [{ name: `boxes-of:${resident.account}` }], client);
   const [db, { OPERATOR }] = [database(env), settings(env)];
   const [[taken], [there]] = await db.batch([takeNode(db, OPERATOR, node, { uid, name }), nodeBy(db, OPERATOR, node)]);
-  if (taken) return { ...DONE, node: taken };
-  if (!there) return refused(NODE_UNKNOWN);
-  return there.uid === uid ? { ...refused(NODE_OWN), node: there } : refused(NODE_TAKEN);
+  if (there?.uid !== uid) return refused(there ? NODE_TAKEN : NODE_UNKNOWN);
+  await hadLabel();
+  return taken ? { ...DONE, node: taken } : { ...refused(NODE_OWN), node: there };
 }
 
 /** Frees a controller of the resident's contract, unless things still hang on it. One that is not there is free already. */
