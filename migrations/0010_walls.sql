@@ -211,7 +211,7 @@ CREATE TABLE faces (
 
 CREATE INDEX faces_account ON faces (operator, account_id);
 CREATE INDEX faces_event ON faces (operator, event_id);
-CREATE INDEX faces_face ON faces (operator, id);
+CREATE INDEX faces_face ON faces (operator, id, uid);
 
 -- Faces that nobody marks any more and that the face server may still know.
 CREATE TABLE faces_to_forget (

@@ -84,7 +84,13 @@ export function operatorLinesSince(db: Db, operator: string, phone: string, sinc
   return db
     .select({ id: chatMessages.id })
     .from(chatMessages)
-    .where(and(isOf(operator, phone), eq(chatMessages.author, "operator"), gt(chatMessages.createdAt, since)))
+    .where(
+      and(
+        isOf(operator, phone),
+        eq(chatMessages.author, "operator"),
+        gt(compared(chatMessages.createdAt), since.getTime()),
+      ),
+    )
     .orderBy(desc(chatMessages.id))
     .limit(1);
 }

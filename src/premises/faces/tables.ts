@@ -16,7 +16,7 @@ export const faces = sqliteTable(
     primaryKey({ columns: [t.operator, t.uid, t.id] }),
     index("faces_account").on(t.operator, t.accountId),
     index("faces_event").on(t.operator, t.eventId),
-    index("faces_face").on(t.operator, t.id),
+    index("faces_face").on(t.operator, t.id, t.uid),
   ],
 );
 
