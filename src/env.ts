@@ -153,6 +153,14 @@ const ServiceAccount = z.object({
   private_key_id: z.string().optional(),
 });
 
+/** The key of a service account at Huawei, as Huawei hands it out. */
+const HuaweiAccount = z.object({
+  project_id: z.string().regex(/^[\w-]+$/),
+  key_id: z.string().min(1),
+  private_key: z.string().includes("PRIVATE KEY"),
+  sub_account: z.string().min(1),
+});
+
 const yesNo = z.enum(["True", "False", "true", "false"]).transform((word) => word.toLowerCase() === "true");
 
 export const Settings = z
@@ -246,6 +254,7 @@ export const Settings = z
     GOOGLE_TOKEN_URL: url.default("https://oauth2.googleapis.com/token"),
     HMS_APP_ID: optional,
     HMS_APP_SECRET: optional,
+    HMS_SERVICE_ACCOUNT: secretJson(HuaweiAccount).optional(),
     HMS_URL: baseUrl.default("https://push-api.cloud.huawei.com"),
     HMS_TOKEN_URL: url.default("https://oauth-login.cloud.huawei.com/oauth2/v3/token"),
     RUSTORE_PROJECT: optional,

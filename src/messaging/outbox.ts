@@ -189,7 +189,7 @@ export async function sendAtOnce(env: Env, message: Accepted, timeLimitMs: numbe
   const row = { ...(await rowFor(env, message, now)), attempts: 1 };
   const outcome = await attempt(settings(env), row, now, timeLimitMs);
   const next = later(now, pauseAfter(outcome, row) * 1000);
-  await follow(env, row, outcome);
+  await follow(env, row, outcome, now);
   const [made] = await insertMessages(database(env), [{ ...row, ...changeAfter(outcome, row, { now, next }) }]);
   if (made?.state === "queued") {
     const body = jobOf(row.id, row.operator, settings(env).OPERATOR);
@@ -243,7 +243,7 @@ async function sendOnce(env: Env, { id, operator }: MessageJob, now: Date): Prom
   if (!row) return undefined;
 
   const outcome = await attempt(config, row, now);
-  await follow(env, row, outcome);
+  await follow(env, row, outcome, now);
   const pause = pauseAfter(outcome, row);
   const change = changeAfter(outcome, row, { now, next: later(now, pause * 1000) });
   await settleMessage(db, owner, row, { ...change, updatedAt: now });
@@ -264,8 +264,10 @@ async function attempt(config: Settings, row: Message, now: Date, timeLimitMs?: 
 }
 
 /** Tells people, and the parts above, what an outcome means beyond its message. */
-async function follow(env: Env, { id, operator }: Message, outcome: Outcome): Promise<void> {
-  if (outcome.gone !== undefined) await announce(env, { type: "push.unregistered", operator, token: outcome.gone });
+async function follow(env: Env, { id, operator }: Message, outcome: Outcome, now: Date): Promise<void> {
+  // What is known of the token is what the service knew when it was asked, and not when this is heard.
+  if (outcome.gone !== undefined)
+    await announce(env, { type: "push.unregistered", operator, token: outcome.gone, at: now.getTime() });
   if (outcome.result === "sent") return;
   if (outcome.alarm) console.error(ALARM, id, outcome.error);
   else if (outcome.result === "refused" && outcome.gone === undefined && !outcome.isQuiet)

@@ -14,8 +14,8 @@ export const Signal = z.discriminatedUnion("type", [
   z.object({ type: z.literal("account.deleted"), operator: z.string(), account: z.string() }),
   /** What some contract may watch has changed. */
   z.object({ type: z.literal("cameras.revoked") }),
-  /** The push service knows no install behind this token any more. */
-  z.object({ type: z.literal("push.unregistered"), operator: z.string(), token: z.string() }),
+  /** The push service knew no install behind this token at `at`, ms since 1970. An app that has registered it since is there. */
+  z.object({ type: z.literal("push.unregistered"), operator: z.string(), token: z.string(), at: z.int() }),
   /** Events wait in D1 for the operator's ClickHouse. */
   z.object({ type: z.literal("events.waiting") }),
 ]);

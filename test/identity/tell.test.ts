@@ -1,7 +1,7 @@
-import { env } from "cloudflare:test";
+import { createMessageBatch, env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
-import { leave, registerPush, signOut } from "#identity/installs/installs.ts";
+import { forgetDeadTokens, leave, registerPush, signOut } from "#identity/installs/installs.ts";
 import { livingInstalls, type PhoneInstall, pushCall, type Telling, tellPeople } from "#identity/installs/tell.ts";
 import { endSession } from "#identity/sessions/sessions.ts";
 import { listInbox, markRead } from "#messaging/inbox/inbox.ts";
@@ -223,15 +223,38 @@ test("a token that is dead is forgotten, for pushes and for calls each, and nobo
   const voipToken = `voip-${randomId()}`;
   await registerPush(env, one, { platform: "ios", pushToken: one.pushToken, voipToken });
 
-  await announce(env, { type: "push.unregistered", operator: env.OPERATOR ?? "main", token: voipToken });
+  await announce(env, {
+    type: "push.unregistered",
+    operator: env.OPERATOR ?? "main",
+    token: voipToken,
+    at: Date.now(),
+  });
   await vi.waitFor(async () => expect(await livingInstalls(env, [one.phone])).toMatchObject([{ voipToken: null }]), {
     timeout: 10_000,
   });
   expect(await livingInstalls(env, [one.phone])).toMatchObject([{ token: one.pushToken }]);
 
-  await announce(env, { type: "push.unregistered", operator: env.OPERATOR ?? "main", token: one.pushToken });
+  await announce(env, {
+    type: "push.unregistered",
+    operator: env.OPERATOR ?? "main",
+    token: one.pushToken,
+    at: Date.now(),
+  });
   await vi.waitFor(async () => expect(await livingInstalls(env, [one.phone])).toEqual([]), { timeout: 10_000 });
   expect(await livingInstalls(env, [neighbour.phone])).toHaveLength(1);
+});
+
+test("a token that its app has brought again since it was called dead is alive", async () => {
+  const [one, other] = [await aListener(), await aListener()];
+  const at = Date.now();
+  await registerPush(env, one, { platform: "ios", pushToken: one.pushToken, voipToken: "voip-1" }, new Date(at + 1));
+  const signals = [one, other].map(({ pushToken: token }, i) => ({
+    ...{ id: String(i), timestamp: new Date(), attempts: 1 },
+    body: { type: "push.unregistered", operator: env.OPERATOR ?? "main", token, at },
+  }));
+  await forgetDeadTokens(env, createMessageBatch("signals", signals));
+  expect(await livingInstalls(env, [one.phone])).toMatchObject([{ token: one.pushToken }]);
+  expect(await livingInstalls(env, [other.phone])).toEqual([]);
 });
 
 test("a token that a second app brings is no longer the first one's", async () => {

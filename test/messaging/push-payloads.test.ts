@@ -4,6 +4,7 @@ import { apnsPayload } from "#messaging/push/apns.ts";
 import { callContent, type DoorCall } from "#messaging/push/calls.ts";
 import { fitted, type Push, type PushAddress } from "#messaging/push/content.ts";
 import { fcmMessage } from "#messaging/push/fcm-message.ts";
+import { harmonyMessage } from "#messaging/push/harmony.ts";
 import { hmsMessage } from "#messaging/push/hms.ts";
 import { textContent } from "#messaging/push/texts.ts";
 import { serviceOf } from "#messaging/push/ways.ts";
@@ -87,7 +88,27 @@ test("a browser gets who rings, what opens the door and the picture's hash, and 
   });
 });
 
-test("Harmony gets what Android gets, as one text", () => {
+test("Harmony gets a call's data as one text, to an app that Huawei wakes for calls", () => {
+  const { payload, ...rest } = harmonyMessage(ringing(address("harmony")));
+  expect(JSON.parse((payload as { extraData: string }).extraData)).toEqual({ ...PHONE, platform: "android" });
+  expect(rest).toEqual({ target: { token: ["token-1234567890"] }, pushOptions: { ttl: 30 } });
+});
+
+test("Harmony shows a text itself, and its app reads the data at the tap", () => {
+  const news = { title: "Письмо", text: "Воды не будет", messageId: 7, badge: 120 };
+  const shown = (action: "inbox" | "eventLog") =>
+    harmonyMessage(push(address("harmony"), textContent({ ...news, action }), 600)).payload;
+  const { data } = textContent({ ...news, action: "inbox" });
+  expect(shown("inbox")).toEqual({
+    notification: {
+      ...{ category: "ACCOUNT", title: "Письмо", body: "Воды не будет", badge: { setNum: 99 } },
+      clickAction: { actionType: 0, data },
+    },
+  });
+  expect(shown("eventLog")).toMatchObject({ notification: { category: "DEVICE_REMINDER" } });
+});
+
+test("before its fifth version Harmony gets what Android gets, as one text", () => {
   const { data, ...rest } = hmsMessage(ringing(address("harmony")));
   expect(JSON.parse(data)).toEqual({ ...PHONE, platform: "android" });
   expect(rest).toEqual({ android: { urgency: "HIGH", ttl: "30s" }, token: ["token-1234567890"] });
@@ -175,6 +196,8 @@ test.each([
     const { token: _, ...message } = fcmMessage(push(address(platform), content));
     expect(new TextEncoder().encode(JSON.stringify(message)).length).toBeLessThanOrEqual(4_096);
   }
+  const harmony = harmonyMessage(push(address("harmony"), content));
+  expect(new TextEncoder().encode(JSON.stringify(harmony)).length).toBeLessThanOrEqual(4_096);
   expect(content.data.body!.length).toBeGreaterThan(400);
   expect(content.data.body).toMatch(/[^\ud800-\udbff]…$/);
   expect(content.notice!.body).toBe(content.data.body);
@@ -190,10 +213,15 @@ test.each([
   [address("android", { service: "HMS" }), "hms"],
   [address("android", { service: "rustore" }), "rustore"],
   [address("android", { service: "something new" }), "fcm"],
-  [address("harmony", { service: "fcm" }), "hms"],
+  [address("harmony", { service: "fcm" }), "harmony"],
   [address("ios"), "fcm"],
   [address("ios", { service: "apns" }), "apns"],
   [address("web"), "fcm"],
 ])("%o is reached by %s", (to, service) => {
-  expect(serviceOf(to)).toBe(service);
+  expect(serviceOf(to, config)).toBe(service);
+});
+
+test("an older system of Huawei's is reached where only its credentials are there", () => {
+  const older = settings(envWith({ HMS_APP_ID: "1", HMS_APP_SECRET: "2" }));
+  expect(serviceOf(address("harmony"), older)).toBe("hms");
 });

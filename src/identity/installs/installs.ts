@@ -109,12 +109,17 @@ export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<v
   await deleteEndedInstalls(database(env), settings(env).OPERATOR, new Date(now.getTime() - ENDED_LATELY_MS));
 }
 
-/** Forgets each push token that, as the signals in this batch say, no install is behind any more. A repetition changes nothing. */
+/**
+ * Forgets each push token that, as the signals in this batch say, no install is behind any more; not one that an app has brought
+ * again since. A repetition changes nothing.
+ */
 export async function forgetDeadTokens(env: Env, batch: MessageBatch<unknown>): Promise<void> {
   const db = database(env);
   const signals = batch.messages.map(({ body }) => Signal.safeParse(body).data);
   const [first, ...others] = signals.flatMap((signal) =>
-    signal?.type === "push.unregistered" ? forgetToken(db, signal.operator, signal.token) : [],
+    signal?.type === "push.unregistered"
+      ? forgetToken(db, signal.operator, signal.token, { unlessSince: new Date(signal.at) })
+      : [],
   );
   if (first) await db.batch([first, ...others]);
 }

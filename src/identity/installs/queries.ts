@@ -1,4 +1,4 @@
-import { and, eq, gt, isNotNull, isNull, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, isNull, lte, sql } from "drizzle-orm";
 import { type Condition, compared, type Db } from "#platform/db.ts";
 import { accountIdentifiers } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
@@ -79,18 +79,19 @@ export async function installsOfPhones(db: Db, operator: string, phones: readonl
   );
 }
 
-/** Nobody is behind this token any more, be it one for pushes or for calls. */
-export function forgetToken(db: Db, operator: string, token: string) {
-  const ours = eq(appInstalls.operator, operator);
+/** Nobody is behind this token any more, be it one for pushes or for calls; unless its app has spoken up since. */
+export function forgetToken(db: Db, operator: string, token: string, { unlessSince }: { unlessSince?: Date } = {}) {
+  const { operator: own, pushToken, voipToken, updatedAt } = appInstalls;
+  const old = unlessSince && lte(updatedAt, unlessSince);
   return [
     db
       .update(appInstalls)
       .set({ pushToken: null })
-      .where(and(ours, eq(appInstalls.pushToken, token))),
+      .where(and(eq(own, operator), eq(pushToken, token), old)),
     db
       .update(appInstalls)
       .set({ voipToken: null })
-      .where(and(ours, eq(appInstalls.voipToken, token))),
+      .where(and(eq(own, operator), eq(voipToken, token), old)),
   ] as const;
 }
 

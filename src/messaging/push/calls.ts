@@ -35,7 +35,9 @@ export function callContent({ platform }: Pick<PushAddress, "platform">, call: D
       platform === "web"
         ? browserData(call, settings)
         : { ...sharedData(call, settings), ...phoneData(platform, call, settings) },
-    ...(platform === "ios" && { notice: { title: HEADING, body: call.callerId }, badge: 1 }),
+    // The others show a call themselves, from its data.
+    ...((platform === "ios" || platform === "harmony") && { notice: { title: HEADING, body: call.callerId } }),
+    ...(platform === "ios" && { badge: 1 }),
     collapse: `call-${call.extension}`.slice(0, 64),
   } satisfies PushContent;
 }

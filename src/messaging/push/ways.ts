@@ -5,13 +5,15 @@ import type { Outcome, Outgoing, Transport } from "../transport.ts";
 import { isVoip, sendByApns } from "./apns.ts";
 import { type Push, type PushAddress, unpackPush } from "./content.ts";
 import { sendByFcm, sendByRuStore } from "./fcm.ts";
+import { sendToHarmony } from "./harmony.ts";
 import { sendByHms } from "./hms.ts";
 
-type Service = "fcm" | "hms" | "rustore" | "apns";
+type Service = "fcm" | "hms" | "harmony" | "rustore" | "apns";
 
 const WAYS: Record<Service, { send: typeof sendByFcm; setting: keyof Settings }> = {
   fcm: { send: sendByFcm, setting: "FCM_SERVICE_ACCOUNT" },
   hms: { send: sendByHms, setting: "HMS_APP_ID" },
+  harmony: { send: sendToHarmony, setting: "HMS_SERVICE_ACCOUNT" },
   rustore: { send: sendByRuStore, setting: "RUSTORE_PROJECT" },
   apns: { send: sendByApns, setting: "APNS_KEY" },
 };
@@ -25,10 +27,14 @@ export const pushTransport = (settings: Settings): Transport => ({
 export const waysOf = (settings: Settings): Service[] =>
   (Object.keys(WAYS) as Service[]).filter((service) => settings[WAYS[service].setting] !== undefined);
 
-/** Whose token it is. An app that does not say has Firebase's, and Harmony has Huawei's only. */
-export function serviceOf({ platform, service }: PushAddress): Service {
+/**
+ * Whose token it is. An app that does not say has Firebase's, and Harmony has Huawei's only: by the older interface where no service
+ * account is set up, which reaches apps of the systems before HarmonyOS 5.
+ */
+export function serviceOf({ platform, service }: PushAddress, settings: Settings): Service {
   const said = service?.toLowerCase();
-  if (platform === "harmony" || said === "hms") return "hms";
+  if (platform === "harmony") return settings.HMS_SERVICE_ACCOUNT || !settings.HMS_APP_ID ? "harmony" : "hms";
+  if (said === "hms") return "hms";
   return said === "rustore" || said === "apns" ? said : "fcm";
 }
 
@@ -41,7 +47,10 @@ async function send(settings: Settings, push: Push): Promise<Outcome> {
   if (calledByApple && calledByApple.result !== "refused") return calledByApple;
   // Without CallKit the app still gets its call, as a notification.
   const { voipToken: _, ...address } = push.address;
-  const outcome = await by(serviceOf(push.address), settings, { ...push, address: { ...address, voipToken: null } });
+  const outcome = await by(serviceOf(push.address, settings), settings, {
+    ...push,
+    address: { ...address, voipToken: null },
+  });
   return calledByApple?.gone === undefined ? outcome : { ...outcome, gone: calledByApple.gone };
 }
 
