@@ -82,3 +82,41 @@ test.each([
   expect(trips).toMatchObject({ d1, d1Writes: 0, kvWrites: 0, queue: 0 });
   expect(trips.kvReads).toBeLessThanOrEqual(1);
 });
+
+test("twenty homes, half of them by a guest's right, with ten guests each are still one round trip", async () => {
+  const [me, others] = [await aResident(), aPhone()];
+  const homes = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => aHome({ phones: i < 10 ? [me.phone, others] : [others] })),
+  );
+  const letIn = env.DB.prepare(
+    "INSERT INTO guests (operator, uid, phone, type, expires_at, granted_by, created_at) VALUES ('main', ?, ?, ?, ?, ?, 0)",
+  );
+  const guests = homes.flatMap(({ uid }, i) =>
+    Array.from({ length: 10 }, (_, n) =>
+      letIn.bind(uid, i < 10 || n > 0 ? aPhone() : me.phone, i % 2 ? "inner" : "outer", Date.now() + 3_600_000, others),
+    ),
+  );
+  await env.DB.batch(guests);
+  const asked = async (method: string) => {
+    const counted = countedEnv();
+    const context = createExecutionContext();
+    const headers = { authorization: `Bearer ${me.token}` };
+    const response = await app.request(`/api/${method}`, { method: "POST", headers }, counted.env, context);
+    const trips = { ...counted.trips };
+    await waitOnExecutionContext(context);
+    return { trips, ...(await response.json<{ data: { roommates?: object[] }[] }>()) };
+  };
+  await asked("user/getName");
+  for (const [method, count] of [
+    ["address/getSettingsList", 20],
+    ["address/getAddressList", 20],
+    ["cctv/all", 15], // of outer guests' homes none
+  ] as const) {
+    const { data, trips } = await asked(method);
+    expect([method, data.length, trips.d1]).toEqual([method, count, 1]);
+  }
+  const { data } = await asked("address/getSettingsList");
+  expect(data.map(({ roommates }) => roommates?.length ?? 0)).toEqual(
+    expect.arrayContaining([...Array(10).fill(12), ...Array(10).fill(0)]),
+  );
+});
