@@ -19,6 +19,8 @@ export interface Payer {
 
 /** A bank's page is good for so long; after that the bank is asked whether it still is. */
 const FORM_LIFE_MS = 10 * 60_000;
+/** When to look whether another press has got the form that the bank refuses to this one: it has to be written down first. */
+const LOOKS_MS = [0, 200, 500];
 /** Whoever shows no token, as iOS does, pays what was prepared a moment ago. */
 const OPEN_TO_ALL_MS = 3_600_000;
 
@@ -100,13 +102,16 @@ async function payableInvoice(env: Env, orderNumber: string, asking: Asking, now
 
 const isPayable = ({ state }: Invoice) => state === "open" || state === "registered";
 
-/** Two presses at once: the bank refuses the second, and by then the first has its form. */
+/** Two presses at once: the bank refuses the second, and the first is about to have its form. */
 async function orWhatIsThere(env: Env, invoice: Invoice, register: () => Promise<Registered>): Promise<Registered> {
   try {
     return await register();
   } catch (error) {
-    const now = await invoiceAgain(env, invoice);
-    if (now.formUrl) return formOf(now);
+    for (const pause of LOOKS_MS) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const now = await invoiceAgain(env, invoice);
+      if (now.formUrl) return formOf(now);
+    }
     throw error;
   }
 }
