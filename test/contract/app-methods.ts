@@ -26,6 +26,8 @@ export interface Method {
   empty?: Emptiness;
   /** The `code` of the body where it is not the HTTP status. */
   code?: number;
+  /** The refusal that the app waits for. */
+  refused?: number;
 }
 
 const ALL: readonly App[] = ["android", "ios", "web"];
@@ -130,7 +132,12 @@ export const METHODS: readonly Method[] = [
     }),
     data: z.object({ accessToken: z.string().min(1), names: Names }),
   },
-  { ...{ path: "user/ping", row: 6, apps: ["web"] } },
+  {
+    // "not yet": it is asked again and again until the call has come
+    ...{ path: "user/checkPhone", isPublic: true, apps: ALL, refused: 401 },
+    body: (world) => ({ userPhone: world.newPhone() }),
+  },
+  { path: "user/ping", row: 6, apps: ["web"] },
   {
     ...{ path: "user/appVersion", row: 3, apps: PHONES },
     body: (_, app) => ({ version: "64", platform: app }),

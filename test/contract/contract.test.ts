@@ -29,8 +29,9 @@ test.each(calls)("$path, called by $app, is answered as it needs it", async ({ a
   await check(method, app, response);
 });
 
-async function check({ path, data, strict, code }: Method, app: App, response: Response): Promise<void> {
+async function check({ path, data, strict, code, refused }: Method, app: App, response: Response): Promise<void> {
   const text = await response.text();
+  if (refused) return expect(Envelope.parse(JSON.parse(text))).toMatchObject({ code: refused });
   if (!data && code === undefined) return expect([path, app, response.status, text]).toEqual([path, app, 204, ""]);
   expect([path, app, response.status, text]).toEqual([path, app, 200, text]);
   const envelope = Envelope.parse(JSON.parse(text));

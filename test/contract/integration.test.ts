@@ -1,7 +1,8 @@
 import { env } from "cloudflare:test";
 import { beforeAll, expect, test } from "vitest";
+import { callPictureHash } from "#premises/log/call-pictures.ts";
 import { liveLink } from "#premises/log/pictures.ts";
-import { call } from "../support/world.ts";
+import { call, mobile } from "../support/world.ts";
 import { METHODS } from "./app-methods.ts";
 import { CALLS, type Call, DROPPED } from "./integration-calls.ts";
 import { aWorld, type World } from "./world.ts";
@@ -49,6 +50,25 @@ test("row 91: the live picture of a camera is an image, for whoever has its link
   const response = await call(pathname + search, {}, world.env);
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
   expect(new Uint8Array(await response.arrayBuffer()).slice(0, 2)).toEqual(Uint8Array.of(0xff, 0xd8));
+});
+
+test.each(["call/live", "call/camshot"])("%s is an image, for whoever rings", async (path) => {
+  const hash = callPictureHash(world.env, world.camera, new Date(Date.now() + 180_000));
+  for (const base of ["/api", "/mobile"]) {
+    const response = await call(`${base}/${path}/${hash}`, {}, world.env);
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "image/jpeg"]);
+    expect((await call(`${base}/${path}/${hash}x`, {}, world.env)).status).toBe(403);
+  }
+});
+
+test("cctv/download gives what recDownload has said, whole or in part, and the apps can tell its name", async () => {
+  const asked = await mobile("cctv/recDownload", { id: world.fragment }, { token: world.token, env: world.env });
+  const link = new URL((await asked.json<{ data: string }>()).data);
+  expect(link.pathname).toMatch(/\/[a-z0-9_-]+\.mp4$/i);
+  const whole = await call(link.pathname + link.search, {}, world.env);
+  expect([whole.status, await whole.text()]).toEqual([200, "mp4!"]);
+  const part = await call(link.pathname + link.search, { headers: { range: "bytes=1-2" } }, world.env);
+  expect([part.status, await part.text()]).toEqual([206, "p4"]);
 });
 
 test("every row of the old server's table is called here or is dropped with a reason", () => {
