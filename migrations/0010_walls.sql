@@ -76,6 +76,7 @@ CREATE TABLE passports (
   id         TEXT NOT NULL,
   uid        INTEGER NOT NULL,
   phone      TEXT NOT NULL,          -- who sent it
+  account_id TEXT NOT NULL,
   file       TEXT NOT NULL,          -- key in R2; the picture is sealed
   state      TEXT NOT NULL DEFAULT 'sent' CHECK (state IN ('sent', 'confirmed', 'refused')),
   created_at INTEGER NOT NULL,
@@ -84,6 +85,7 @@ CREATE TABLE passports (
 ) STRICT;
 
 CREATE INDEX passports_uid ON passports (operator, uid, created_at);
+CREATE INDEX passports_account ON passports (operator, account_id);
 CREATE INDEX passports_state ON passports (operator, state, created_at);
 
 -- Whoever has been sent a code to get a new password for a contract: which contract, and by which of its contacts.

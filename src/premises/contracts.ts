@@ -8,6 +8,7 @@ import { dropFiles } from "#platform/files.ts";
 import { announce } from "#platform/signals.ts";
 import { faceKey } from "./faces/faces.ts";
 import { dropFacesOf, facesOf } from "./faces/queries.ts";
+import { giveUpPassportsOf } from "./guests/passport-queries.ts";
 import { hastenKeys, keysAfter, keysBefore } from "./panels/panel-keys.ts";
 import { deleteAllOf, revokeCameras } from "./rights-queries.ts";
 
@@ -31,7 +32,7 @@ export async function changeContract(
 
 /**
  * Removes a contract with all that is its own: rights, keys, settings, event log, guests, faces, smart home, complaints, housing
- * bills; the next sweep takes pictures. Its camera tokens end, and panels forget its keys.
+ * bills, passports; the next sweep takes pictures. Its camera tokens end, and panels forget its keys.
  */
 export async function removeContract(env: Env, name: ContractName, now = new Date()): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
@@ -42,6 +43,7 @@ export async function removeContract(env: Env, name: ContractName, now = new Dat
     ...dropFacesOf(db, OPERATOR, uid, now),
     ...deleteAllOf(db, OPERATOR, uid),
     giveUpAppealsOf(db, OPERATOR, uid),
+    giveUpPassportsOf(db, OPERATOR, { uid }),
     deleteBillsOf(db, OPERATOR, uid),
     ...keysAfter(env, { uid }, now),
   ]);

@@ -3,6 +3,7 @@ import { type Condition, database } from "#platform/db.ts";
 import { dropFiles } from "#platform/files.ts";
 import { faceKey } from "./faces/faces.ts";
 import { dropFace, facesMarkedBy } from "./faces/queries.ts";
+import { giveUpPassportsOf } from "./guests/passport-queries.ts";
 import { deletedSince, deleteWishes, theseAccounts } from "./leaver-queries.ts";
 
 /** A lost signal is made good for as long. */
@@ -23,7 +24,11 @@ export async function forgetLeavers(env: Env, now = new Date()): Promise<void> {
 async function forget(env: Env, operator: string, accounts: Condition, now: Date): Promise<void> {
   const db = database(env);
   const faces = await facesMarkedBy(db, operator, accounts, FACES_AT_ONCE);
-  await db.batch([...deleteWishes(db, operator, accounts), ...faces.flatMap((face) => [...dropFace(db, face, now)])]);
+  await db.batch([
+    ...deleteWishes(db, operator, accounts),
+    giveUpPassportsOf(db, operator, { accounts }),
+    ...faces.flatMap((face) => [...dropFace(db, face, now)]),
+  ]);
   if (faces.length > 0)
     await dropFiles(
       env,

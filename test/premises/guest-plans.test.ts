@@ -1,9 +1,10 @@
 import { env } from "cloudflare:test";
+import { sql } from "drizzle-orm";
 import { expect, test } from "vitest";
 import { database } from "#platform/db.ts";
 import { deleteFlatCodesBefore } from "#premises/guests/code-queries.ts";
 import { gatesOf, guestsOfAll, ownersOf } from "#premises/guests/list-queries.ts";
-import { passportsToForget } from "#premises/guests/passport-queries.ts";
+import { giveUpPassportsOf, passportsToForget } from "#premises/guests/passport-queries.ts";
 import { guestsOf, invitationsOf, noteInvitation, upsertGuest } from "#premises/guests/queries.ts";
 import { contractsOf, devicesOf, doorsOf, homesBy, revocationsOf } from "#premises/queries.ts";
 
@@ -28,6 +29,7 @@ const QUERIES = {
   "one more guest": upsertGuest(db, { ...guest, grantedBy: "1", createdAt: at }, 50),
   "one more invitation": noteInvitation(db, { ...guest, at }, { perHome: 1, perPhone: 1 }),
   "codes whose time is over": deleteFlatCodesBefore(db, "main", at),
+  "passports of a person": giveUpPassportsOf(db, "main", { accounts: sql`SELECT 'a'` }),
   "passports to forget": passportsToForget(db, "main", { decided: at, sent: at }, 50),
 };
 

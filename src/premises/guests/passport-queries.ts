@@ -1,5 +1,5 @@
 import { and, asc, eq, lt, or, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
+import type { Condition, Db } from "#platform/db.ts";
 import { type Passport, passports } from "./tables.ts";
 
 const DAY = 86_400_000;
@@ -8,14 +8,14 @@ const LISTED = 500;
 /** Notes a picture that is on its way; no row comes back when the contract has sent its day's. */
 export function insertPassport(
   db: Db,
-  { operator, id, uid, phone, file, createdAt }: Omit<Passport, "state" | "decidedAt">,
+  { operator, id, uid, phone, accountId, file, createdAt }: Omit<Passport, "state" | "decidedAt">,
   mostPerDay: number,
 ) {
   const at = createdAt.getTime();
   return db
     .insert(passports)
     .select(
-      sql`SELECT ${operator}, ${id}, ${uid}, ${phone}, ${file}, 'sent', ${at}, NULL
+      sql`SELECT ${operator}, ${id}, ${uid}, ${phone}, ${accountId}, ${file}, 'sent', ${at}, NULL
         WHERE (SELECT count(*) FROM passports AS p
           WHERE p.operator = ${operator} AND p.uid = ${uid} AND p.created_at > ${at - DAY}) < ${mostPerDay}`,
     )
@@ -45,6 +45,15 @@ export function decidePassportRow(db: Db, operator: string, id: string, state: P
     .set({ state, decidedAt: at })
     .where(ofId(operator, id))
     .returning({ uid: passports.uid, phone: passports.phone });
+}
+
+/** Nobody needs these pictures any more: as if they had been decided about long ago, they go with the next sweep. */
+export function giveUpPassportsOf(db: Db, operator: string, whose: { uid: number } | { accounts: Condition }) {
+  const theirs = "uid" in whose ? eq(passports.uid, whose.uid) : sql`${passports.accountId} IN (${whose.accounts})`;
+  return db
+    .update(passports)
+    .set({ state: "refused", decidedAt: new Date(0) })
+    .where(and(eq(passports.operator, operator), theirs));
 }
 
 /** Pictures that were decided about, or sent, before these times. */

@@ -27,7 +27,7 @@ export async function sendPassport(
   const { bytes } = photoOf(picture);
   const id = newId("pas");
   const file = `passports/${id}`;
-  const row = { operator, id, uid, phone: resident.phone, file, createdAt: now };
+  const row = { operator, id, uid, phone: resident.phone, accountId: resident.account, file, createdAt: now };
   const noted = await insertPassport(database(env), row, LIMITS.passportsPerDay);
   if (noted.length === 0) throw new AppError("too_many", "Enough pictures for a day", { retryAfter: 3600 });
   try {

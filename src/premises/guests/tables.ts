@@ -61,6 +61,7 @@ export const passports = sqliteTable(
     id: text("id").notNull(),
     uid: integer("uid").notNull(),
     phone: text("phone").notNull(),
+    accountId: text("account_id").notNull(),
     file: text("file").notNull(),
     state: text("state", { enum: ["sent", "confirmed", "refused"] })
       .notNull()
@@ -71,6 +72,7 @@ export const passports = sqliteTable(
   (t) => [
     primaryKey({ columns: [t.operator, t.id] }),
     index("passports_uid").on(t.operator, t.uid, t.createdAt),
+    index("passports_account").on(t.operator, t.accountId),
     index("passports_state").on(t.operator, t.state, t.createdAt),
   ],
 );
