@@ -197,6 +197,8 @@ test.each([
   ["503", () => new Response("", { status: 503 })],
   ["nothing", () => Promise.reject(new Error("refused"))],
   ["an empty file", () => new Response("")],
+  ["a page", () => new Response("<p>Sign in</p>", { headers: { "content-type": "text/html; charset=utf-8" } })],
+  ["an error as a success", () => Response.json({ error: "no such stream" })],
   [
     "less than it announced",
     () => new Response(new ReadableStream({ start: (c) => c.close() }), { headers: { "content-length": "9" } }),

@@ -37,6 +37,10 @@ export async function openSource(env: Env, fragment: Fragment, have: number, now
   const headers: Record<string, string> =
     have > 0 && etag !== null ? { range: `bytes=${have}-`, "if-range": etag } : {};
   const answer = await follow(env, await urlOf(env, fragment, now), headers);
+  if (isSpeech(answer.headers) && answer.status < 300) {
+    answer.cancel();
+    throw new AppError("unavailable", "the media server answered with words instead of a film");
+  }
   if (answer.status === 200) return { ...answer, offset: 0, etag: etagOf(answer.headers) };
   if (answer.status === 206 && isFrom(answer.headers, have) && !isPacked(answer.headers))
     return { ...answer, offset: have, etag };
@@ -75,6 +79,10 @@ async function follow(env: Env, first: URL, headers: Record<string, string>): Pr
     url = next;
   }
 }
+
+/** A page, or an error in the dress of a success. */
+const isSpeech = (headers: Headers) =>
+  /^(?:text\/html|[a-z]+\/(?:json|xml)\b)/i.test(headers.get("content-type") ?? "");
 
 /** Of a packed answer the places in it are not those in the file, so that nothing can be gone on with. */
 const isPacked = (headers: Headers) => headers.has("content-encoding");
