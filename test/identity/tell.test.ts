@@ -1,7 +1,7 @@
 import { createMessageBatch, env } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
-import { forgetDeadTokens, leave, registerPush, signOut } from "#identity/installs/installs.ts";
+import { forgetDeadTokens, forgetEndedInstalls, leave, registerPush, signOut } from "#identity/installs/installs.ts";
 import { livingInstalls, type PhoneInstall, pushCall, type Telling, tellPeople } from "#identity/installs/tell.ts";
 import { endSession } from "#identity/sessions/sessions.ts";
 import { listInbox, markRead } from "#messaging/inbox/inbox.ts";
@@ -256,6 +256,30 @@ test("a token that its app has brought again since it was called dead is alive",
   expect(await livingInstalls(env, [one.phone])).toMatchObject([{ token: one.pushToken }]);
   expect(await livingInstalls(env, [other.phone])).toEqual([]);
 });
+
+test.each<[string, (one: Listener, again: () => Promise<unknown>) => Promise<unknown>, string]>([
+  ["has signed out", (one) => signOut(env, one), "expired"],
+  ["was signed out elsewhere", (one) => endElsewhere(one), "expired"],
+  ["was given to somebody else", async (one) => takeOver(one), "expired"],
+  ["says once more where it is", (_, again) => again(), "queued"],
+])("what waits for an app that %s", async (_, change, state) => {
+  const [one, neighbour] = [await aListener(), await aListener()];
+  for (const { phone } of [one, neighbour]) await tellPeople(quiet(), [phone], NEWS);
+  await change(one, () => registerPush(env, one, { platform: "android", pushToken: one.pushToken }));
+  expect(await pushesTo(one)).toMatchObject([{ state }]);
+  expect(await pushesTo(neighbour)).toMatchObject([{ state: "queued" }]);
+});
+
+type Listener = Awaited<ReturnType<typeof aListener>>;
+
+async function endElsewhere({ account, id }: Listener) {
+  const by = { kind: "account", id: account } as const;
+  await endSession(env, env.OPERATOR ?? "main", { subject: account, id, reason: "logout" }, by);
+  await forgetEndedInstalls(env);
+}
+
+const takeOver = async ({ pushToken }: Listener) =>
+  registerPush(env, await aResident(), { platform: "android", pushToken });
 
 test("a token that a second app brings is no longer the first one's", async () => {
   const [one, two] = [await aListener(), await aListener()];

@@ -7,6 +7,9 @@ import {
   deleteEndedInstalls,
   deleteInstall,
   dropPushToken,
+  endPushesOfEnded,
+  endPushesOfOthers,
+  endPushesOfSession,
   forgetToken,
   type InstallChange,
   installBy,
@@ -73,6 +76,7 @@ export async function registerPush(env: Env, who: Installed, target: PushTarget,
   const voipToken = (pushToken && target.voipToken) || null; // who wants no pushes wants no calls either
   const change = { platform, pushToken: pushToken || null, pushService, voipToken, production, updatedAt: now };
   await db.batch([
+    endPushesOfOthers(db, OPERATOR, pushToken, who.account, now),
     dropPushToken(db, OPERATOR, pushToken),
     ...(voipToken ? forgetToken(db, OPERATOR, voipToken) : []),
     upsertInstall(db, OPERATOR, who.id, who.account, change),
@@ -90,9 +94,9 @@ export async function pushTargetOf(env: Env, who: Installed): Promise<{ pushToke
 }
 
 /** Signs this install out: its session, its push token and its camera tokens end. */
-export async function signOut(env: Env, who: Installed): Promise<void> {
-  const { OPERATOR } = settings(env);
-  await deleteInstall(database(env), OPERATOR, who.id);
+export async function signOut(env: Env, who: Installed, now = new Date()): Promise<void> {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  await db.batch([endPushesOfSession(db, OPERATOR, who.id, now), deleteInstall(db, OPERATOR, who.id)]);
   await endSession(env, OPERATOR, { subject: who.account, id: who.id, reason: "logout" }, actorOf(who));
 }
 
@@ -104,9 +108,11 @@ export async function leave(env: Env, who: Installed): Promise<void> {
 
 const ENDED_LATELY_MS = 3_600_000;
 
-/** A session may end without its app: elsewhere, by a ban, by age. Its push token goes with it, at the signal and each minute. */
+/** A session may end without its app: elsewhere, by a ban, by age. Its push token goes with it, at the signal and each minute, and what was on its way there. */
 export async function forgetEndedInstalls(env: Env, now = new Date()): Promise<void> {
-  await deleteEndedInstalls(database(env), settings(env).OPERATOR, new Date(now.getTime() - ENDED_LATELY_MS));
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  const since = new Date(now.getTime() - ENDED_LATELY_MS);
+  await db.batch([endPushesOfEnded(db, OPERATOR, since, now), deleteEndedInstalls(db, OPERATOR, since)]);
 }
 
 /**

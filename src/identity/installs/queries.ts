@@ -1,4 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, lte, sql } from "drizzle-orm";
+import { messages } from "#messaging/tables.ts";
 import { type Condition, compared, type Db } from "#platform/db.ts";
 import { accountIdentifiers } from "../accounts/tables.ts";
 import { sessions } from "../sessions/tables.ts";
@@ -115,11 +116,37 @@ export function deleteInstallsOf(db: Db, operator: string, accountId: string, on
 
 /** Installs whose sessions ended after `since`. */
 export function deleteEndedInstalls(db: Db, operator: string, since: Date) {
-  return db.delete(appInstalls).where(
-    and(
-      eq(appInstalls.operator, operator),
-      sql`${appInstalls.sessionId} IN (SELECT ${sessions.id} FROM ${sessions}
-        WHERE ${sessions.operator} = ${operator} AND ${sessions.endedAt} > ${since.getTime()})`,
-    ),
-  );
+  return db.delete(appInstalls).where(and(eq(appInstalls.operator, operator), endedSince(operator, since)));
+}
+
+const endedSince = (operator: string, since: Date): Condition =>
+  sql`${appInstalls.sessionId} IN (SELECT ${sessions.id} FROM ${sessions}
+    WHERE ${sessions.operator} = ${operator} AND ${sessions.endedAt} > ${since.getTime()})`;
+
+/** Lets go what still waits to be pushed to the app of this session: nobody may read it there any more. */
+export const endPushesOfSession = (db: Db, operator: string, sessionId: string, now: Date) =>
+  endPushes(db, operator, eq(appInstalls.sessionId, sessionId), now);
+
+/** The same for sessions that ended after `since`. */
+export const endPushesOfEnded = (db: Db, operator: string, since: Date, now: Date) =>
+  endPushes(db, operator, endedSince(operator, since), now);
+
+/** The same for whoever had a push token before this account brought it. */
+export const endPushesOfOthers = (db: Db, operator: string, pushToken: string, accountId: string, now: Date) =>
+  endPushes(db, operator, sql`push_token = ${pushToken} AND app_installs.account_id <> ${accountId}`, now);
+
+function endPushes(db: Db, operator: string, whose: Condition, now: Date) {
+  const tokens = sql`(SELECT push_token FROM app_installs
+    WHERE app_installs.operator = ${operator} AND +push_token IS NOT NULL AND ${whose})`;
+  return db
+    .update(messages)
+    .set({ state: "expired", sealed: null, updatedAt: now })
+    .where(
+      and(
+        eq(messages.operator, operator),
+        sql`${messages.recipient} IN ${tokens}`,
+        eq(compared(messages.state), "queued"),
+        eq(messages.channel, "push"),
+      ),
+    );
 }
