@@ -6,7 +6,7 @@ import { APPEAL_STATES, changeCategories, pageOfAppeals, workOnAppeal } from "#o
 import { changeBills } from "#operator/desk/housing-bills.ts";
 import { listIssues, workOnIssue } from "#operator/desk/issues.ts";
 import type { Appeal, Issue } from "#operator/desk/tables.ts";
-import type { AppEnv } from "#platform/http.ts";
+import { type AppEnv, body } from "#platform/http.ts";
 import { photoOf } from "#platform/photos.ts";
 import { signedLink } from "#platform/signed-links.ts";
 import { localText } from "#platform/time.ts";
@@ -104,7 +104,7 @@ const State = z
 desk.post(
   "/appeals_list/",
   describe("List a hundred complaints by number", z.object({ appeals: z.array(AppealView) })),
-  fields(z.object({ status: State.nullish(), after: Uid.nullish() })),
+  body(z.object({ status: State.nullish(), after: Uid.nullish() })),
   async (c) => {
     const { status, after } = c.req.valid("json");
     const page = await pageOfAppeals(c.env, { status: status ?? undefined, after: after ?? 0 });

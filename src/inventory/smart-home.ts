@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import * as z from "zod";
-import type { AppEnv } from "#platform/http.ts";
+import { type AppEnv, body } from "#platform/http.ts";
 import { allNodes, noteNode, registerNode, reportItems } from "#premises/smart-home/register.ts";
 import type { ShNode } from "#premises/smart-home/tables.ts";
 import { describe, done, fields } from "./envelope.ts";
@@ -91,7 +91,7 @@ const listed = (node: ShNode): z.input<typeof Listed> => ({
 smartHome.post(
   "/sh_nodes_list/",
   describe("List controllers: a thousand at most, after `after`", z.object({ nodes: z.array(Listed) })),
-  fields(z.object({ uid: maybe(Id), after: maybe(text(64)) })),
+  body(z.object({ uid: maybe(Id), after: maybe(text(64)) })),
   async (c) => {
     const nodes = await allNodes(c.env, c.req.valid("json"));
     return c.json({ nodes: nodes.map(listed) });

@@ -45,11 +45,26 @@ export function body<S extends z.ZodType>(
 async function jsonOf(c: Context): Promise<unknown> {
   const text = await c.req.text();
   if (text.trim() === "") return {};
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new AppError("invalid", "The body is not JSON");
   }
+  if (isDeep(value)) throw new AppError("invalid", "The body is nested too deeply");
+  return value;
+}
+
+/** Nobody nests as deep. SQLite refuses JSON of a thousand levels, and writing it out again takes a stack of as many calls. */
+const MOST_LEVELS = 32;
+
+function isDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth < MOST_LEVELS; depth++) {
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
 }
 
 /** The client's address: what Cloudflare saw. In development it is kept as sent. */

@@ -85,6 +85,12 @@ test("The operator writes down what came of a complaint, with a photo, and who c
   expect(await inboxOf(phone)).toEqual([{ title: `Обращение № ${id}`, text: "Закрыто\nЗаменён трос" }]);
 });
 
+test.each([undefined, {}])("Complaints are listed without a filter, asked with %o", async (body) => {
+  const response = await bill("appeals_list/", body);
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ appeals: expect.any(Array) });
+});
+
 test("Housing bills come in roubles, replace what their contract had, and leave the others alone", async () => {
   outside();
   const [one, other] = [await aNeighbour(), await aNeighbour()];

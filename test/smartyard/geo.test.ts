@@ -153,13 +153,16 @@ test.each([
   expect(world.asked.map(({ url }) => new URL(url).host)).toEqual(Array(3).fill("geo.example.net"));
 });
 
-test("An operator that has told of no places is where its office is, and without one nobody knows", async () => {
+test("An operator that has told of no places is where its office is, or its cameras; without either nobody knows", async () => {
   outside();
   const { locate } = await import("#premises/places/coder.ts");
   const OPERATOR = `geo${aPhone()}`;
   const OFFICES = JSON.stringify([{ lat: 54.19, lon: 37.61, address: "Мира, 1", opening: "10–19" }]);
   expect(await locate(envWith({ OPERATOR, OFFICES }), "Луна")).toEqual({ latitude: "54.19", longitude: "37.61" });
   await expect(locate(envWith({ OPERATOR }), "Луна")).rejects.toMatchObject({ code: "not_found" });
+  const camera = { type: 1, title: "Двор", address: "Марс", latitude: "54.5", longitude: "37.5" };
+  await addDevice(envWith({ OPERATOR }), camera);
+  expect(await locate(envWith({ OPERATOR }), "Луна")).toEqual({ latitude: "54.5", longitude: "37.5" });
 });
 
 interface Listed {

@@ -240,6 +240,9 @@ test("A day has only so many issues, and a wrong support address costs nobody th
   expect(await refused.json()).toMatchObject({ code: 429 });
 });
 
+/** JSON with something in it that is nested as deep. */
+const deep = (json: string, levels: number) => json.replace("DEEP", `${"[".repeat(levels)}${"]".repeat(levels)}`);
+
 test("A long text is cut, not refused", async () => {
   outside();
   const { token } = await aNeighbour();
@@ -252,6 +255,8 @@ test.each([
   ["issues/create", { issue: "REM" }],
   ["issues/create", { issue: { summary: { a: 1 } } }],
   ["issues/create", { issue: { summary: "s" }, customFields: { "11841": "7".repeat(8000) } }],
+  ["issues/create", deep('{"issue":{"summary":"s"},"customFields":{"a":DEEP}}', 3_000)],
+  ["issues/actionV2", deep('{"key":"REM-1","action":"changeQRDeliveryType","customFields":DEEP}', 100_000)],
   ["issues/createV2", {}],
   ["issues/createV2", { type: "hack" }],
   ["issues/createV2", { type: 7 }],

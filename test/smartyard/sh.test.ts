@@ -553,12 +553,22 @@ test.each([
   ["sh_nodes_add/", { mac: "00:11:22:33:44:55", type: "x".repeat(65) }, 422],
   ["sh_nodes_mod/", { node_uuid: "unknown", is_up: true }, 404],
   ["sh_nodes_mod/", {}, 422],
-  ["sh_nodes_list/", {}, 422],
   ["sh_items_update/", { node_uuid: "unknown", items: [] }, 404],
   ["sh_items_update/", { node_uuid: "unknown", removed: Array(1_001).fill("") }, 422],
   ["sh_items_update/", { node_uuid: "unknown", items: [{ id: "", type: "b" }] }, 422],
 ])("%s answers %o with %i", async (path, body, status) => {
   expect((await bill(path, body)).status).toBe(status);
+});
+
+test.each([undefined, {}])("the operator sees every box when it asks with %o", async (body) => {
+  const { mac, id } = await aBox();
+  const seen: unknown[] = [];
+  for (let after = ""; ; after = (seen.at(-1) as { node_uuid: string }).node_uuid) {
+    const { nodes } = await json("sh_nodes_list/", after === "" ? body : { after });
+    if (nodes.length === 0) break;
+    seen.push(...nodes);
+  }
+  expect(seen).toContainEqual(expect.objectContaining({ node_uuid: id, mac }));
 });
 
 test("a box that is nobody's has nowhere to keep its things", async () => {

@@ -4,7 +4,7 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { answerText, call } from "#platform/outbound.ts";
 import { fold } from "./fold.ts";
-import { deviceAt, firstTown, houseOfStreet, type Point, placesCalled } from "./queries.ts";
+import { anyDevice, deviceAt, firstTown, houseOfStreet, type Point, placesCalled } from "./queries.ts";
 
 const GEOCODER_LIMIT_MS = 3_000;
 const GEOCODER_MAX_BYTES = 64 * 1024;
@@ -14,24 +14,27 @@ const MAX_WORDS = 14;
 /**
  * Where an address is, in degrees as text: by our own houses, then by a device at exactly this address, then by the operator's geocoder,
  * then by the street or the town. The apps ask before they send a request and give up without an answer, so an address that
- * nobody knows is where the operator is. Throws `not_found` when not even that is known.
+ * nobody knows is where the operator is: its first town, its office, or any of its devices. Throws `not_found` when not even that is known.
  */
 export async function locate(env: Env, address: string): Promise<Point> {
   const [db, { OPERATOR, OFFICES }] = [database(env), settings(env)];
   const parts = partsOf(fold(address));
-  const [[place], [device], [street], [town]] = await db.batch([
+  const [[place], [device], [street], [town], [any]] = await db.batch([
     placesCalled(db, OPERATOR, parts),
     deviceAt(db, OPERATOR, address.trim()),
     houseOfStreet(db, OPERATOR, parts),
     firstTown(db, OPERATOR),
+    anyDevice(db, OPERATOR),
   ]);
   const isHouse = place?.kind === "house";
   const exact = pointOf(isHouse ? place : undefined) ?? pointOf(device) ?? (await askGeocoder(env, address));
   const near = exact ?? pointOf(street) ?? pointOf(place) ?? pointOf(town);
   if (near) return near;
   const [office] = OFFICES;
-  if (!office) throw new AppError("not_found", "Nobody knows where this is");
-  return { latitude: String(office.lat), longitude: String(office.lon) };
+  if (office) return { latitude: String(office.lat), longitude: String(office.lon) };
+  const somewhere = pointOf(any);
+  if (!somewhere) throw new AppError("not_found", "Nobody knows where this is");
+  return somewhere;
 }
 
 const pointOf = (row: { latitude: string | null; longitude: string | null } | undefined): Point | undefined =>

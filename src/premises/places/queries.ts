@@ -105,6 +105,15 @@ export function deviceAt(db: Db, operator: string, address: string) {
     .limit(1);
 }
 
+/** Some device that says where it hangs. */
+export function anyDevice(db: Db, operator: string) {
+  return db
+    .select({ latitude: devices.latitude, longitude: devices.longitude })
+    .from(devices)
+    .where(and(eq(devices.operator, operator), isNotNull(devices.latitude), isNotNull(devices.longitude)))
+    .limit(1);
+}
+
 /** The first town that says where it is. */
 export function firstTown(db: Db, operator: string) {
   return db
