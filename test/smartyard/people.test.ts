@@ -360,3 +360,23 @@ test("with the operator's own billing a scanned code adds the phone there, and i
   expect(await scan(code, { env: agrees.env })).toContain("Ваш запрос принят");
   expect(agrees.asked).toContainEqual({ name: "addPhone", uid, phone: Number(resident.phone) });
 });
+
+test("a code whose scan broke off stays its scanner's: they may scan it again, and nobody else", async () => {
+  const { code } = await aCode(await aContract());
+  const breaks = aBilling({ addressList: [], addPhone: "who knows" });
+  expect((await ask("address/registerQR", { QR: code }, { env: breaks.env })).status).toBe(503);
+  const agrees = aBilling({ addressList: [], addPhone: true });
+  expect(await scan(code, { env: agrees.env, who: await aResident() })).toContain("уже использован");
+  expect(await scan(code, { env: agrees.env })).toContain("Ваш запрос принят");
+  expect(await scan(code, { env: agrees.env })).toContain("уже использован");
+});
+
+test("an owner whom the operator has taken off does not come back by the code that was theirs", async () => {
+  const uid = await aContract();
+  const { code } = await aCode(uid);
+  expect(await scan(code)).toContain("Ваш запрос принят");
+  expect(await scan(code)).toContain("уже зарегистрирован");
+  await bill("users/clients/edit/", { uid, phones: [aPhone()] });
+  expect(await scan(code)).toContain("уже использован");
+  expect(await uidsOf()).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { and, eq, gt, isNull, lte } from "drizzle-orm";
+import { and, eq, gt, isNull, lte, or } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { flatCodes } from "./tables.ts";
 
@@ -8,33 +8,47 @@ export function insertFlatCode(db: Db, row: typeof flatCodes.$inferInsert) {
 
 export function flatCodeBy(db: Db, operator: string, codeHash: string) {
   return db
-    .select({ uid: flatCodes.uid })
+    .select({ uid: flatCodes.uid, usedBy: flatCodes.usedBy })
     .from(flatCodes)
-    .where(and(eq(flatCodes.operator, operator), eq(flatCodes.codeHash, codeHash)))
+    .where(isCode(operator, codeHash))
     .get();
 }
 
-/** Takes the code for this phone; no row comes back where somebody was first, or its time is over. */
+const isCode = (operator: string, codeHash: string) =>
+  and(eq(flatCodes.operator, operator), eq(flatCodes.codeHash, codeHash));
+
+/**
+ * Takes the code for this phone; no row comes back where somebody was first, it has been used, or its time is over. Whoever took it
+ * may take it again until it is used: billing may have broken off in between.
+ */
 export function claimFlatCode(db: Db, operator: string, codeHash: string, phone: string, at: Date) {
   return db
     .update(flatCodes)
-    .set({ usedBy: phone, usedAt: at })
+    .set({ usedBy: phone })
     .where(
       and(
-        eq(flatCodes.operator, operator),
-        eq(flatCodes.codeHash, codeHash),
-        isNull(flatCodes.usedBy),
+        isCode(operator, codeHash),
+        or(isNull(flatCodes.usedBy), eq(flatCodes.usedBy, phone)),
+        isNull(flatCodes.usedAt),
         gt(flatCodes.expiresAt, at),
       ),
     )
     .returning({ uid: flatCodes.uid });
 }
 
+/** The phone is an owner by it: it serves nobody any more. */
+export function settleFlatCode(db: Db, operator: string, codeHash: string, phone: string, at: Date) {
+  return db
+    .update(flatCodes)
+    .set({ usedBy: phone, usedAt: at })
+    .where(and(isCode(operator, codeHash), isNull(flatCodes.usedAt)));
+}
+
 export function releaseFlatCode(db: Db, operator: string, codeHash: string, phone: string) {
   return db
     .update(flatCodes)
-    .set({ usedBy: null, usedAt: null })
-    .where(and(eq(flatCodes.operator, operator), eq(flatCodes.codeHash, codeHash), eq(flatCodes.usedBy, phone)));
+    .set({ usedBy: null })
+    .where(and(isCode(operator, codeHash), eq(flatCodes.usedBy, phone), isNull(flatCodes.usedAt)));
 }
 
 export function deleteFlatCodesBefore(db: Db, operator: string, at: Date) {

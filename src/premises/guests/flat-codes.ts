@@ -7,7 +7,7 @@ import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import type { Resident } from "../homes.ts";
 import { takeTry } from "./attempts.ts";
-import { claimFlatCode, flatCodeBy, insertFlatCode, releaseFlatCode } from "./code-queries.ts";
+import { claimFlatCode, flatCodeBy, insertFlatCode, releaseFlatCode, settleFlatCode } from "./code-queries.ts";
 
 /** Letters and digits: 119 bits, which nobody guesses. */
 const CODE_LENGTH = 20;
@@ -54,22 +54,24 @@ export async function redeemFlatCode(
   if (!known) return "unknown";
   await succeeded();
   const own = await contractsOfPhone(env, phone, { fresh: true });
-  if (own.some(({ uid }) => uid === known.uid)) return "already";
-  const claimed = await claimFlatCode(db, OPERATOR, hashOf(code), phone, now);
-  return claimed.length === 0 ? "used" : join(env, known.uid, phone, hashOf(code));
+  if (!own.some(({ uid }) => uid === known.uid)) return join(env, known.uid, phone, { code, now });
+  // The scan that made them one may have broken off before it was noted.
+  if (known.usedBy === phone) await settleFlatCode(db, OPERATOR, hashOf(code), phone, now);
+  return "already";
 }
 
-/** The code is taken before the billing is asked: two who scan it at once are one. It is given back where billing did not do it. */
-async function join(env: Env, uid: number, phone: string, codeHash: string): Promise<Scan> {
-  const giveBack = () => releaseFlatCode(database(env), settings(env).OPERATOR, codeHash, phone);
-  try {
-    if (await joinContract(env, uid, phone)) return "joined";
-  } catch (error) {
-    await giveBack();
-    throw error;
-  }
-  await giveBack();
-  return "operator";
+/**
+ * The code is taken before the billing is asked: two who scan it at once are one. Where that breaks off it stays its scanner's, to
+ * be scanned again: billing may have done it. It is given back where billing says no.
+ */
+async function join(env: Env, uid: number, phone: string, { code, now }: { code: string; now: Date }): Promise<Scan> {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  const claimed = await claimFlatCode(db, OPERATOR, hashOf(code), phone, now);
+  if (claimed.length === 0) return "used";
+  const isOwner = await joinContract(env, uid, phone);
+  const outcome = isOwner ? settleFlatCode : releaseFlatCode;
+  await outcome(db, OPERATOR, hashOf(code), phone, now);
+  return isOwner ? "joined" : "operator";
 }
 
 function overLimit(error: unknown): undefined {
