@@ -69,6 +69,10 @@ test.each<[string, (spki: string) => string]>([
   ["the key as PEM", (spki) => pem("PUBLIC KEY", spki)],
   ["a PEM in one line", (spki) => pem("PUBLIC KEY", spki).replaceAll("\n", "\\n")],
   ["a certificate as PEM", (spki) => pem("CERTIFICATE", certificateOf(spki))],
+  [
+    "a certificate after its description",
+    (spki) => `Certificate:\n    Data: …\n${pem("CERTIFICATE", certificateOf(spki))}`,
+  ],
   ["a bare certificate", certificateOf],
 ])("SBER_PUBLIC_KEY may be %s", async (_, form) => {
   const signed = await bank.sign(paid);

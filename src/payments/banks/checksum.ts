@@ -34,8 +34,10 @@ function keyFrom(text: string): KeyObject {
 
 function parseKey(text: string): KeyObject {
   // Variables are one line, so that an end of line may have been written as \n.
-  const plain = text.replaceAll("\\n", "\n").trim();
-  if (plain.startsWith("-----BEGIN")) return createPublicKey(plain);
+  const plain = text.replaceAll("\\n", "\n");
+  // Tools write what is in a certificate before it.
+  const pem = /-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----/.exec(plain)?.[0];
+  if (pem) return createPublicKey(pem);
   const der = Buffer.from(plain, "base64");
   try {
     return createPublicKey({ key: der, format: "der", type: "spki" });
