@@ -23,25 +23,16 @@ const contract = { uid: 501, login: "20017", address: "г. Тула", flat: "8" 
 const ANSWERS: Record<string, (request: Request) => Response | Promise<Response>> = {
   "is away": () => Promise.reject(new TypeError("connection refused")),
   fails: () => new Response("at Billing.main (billing.py:17)", { status: 500 }),
-  "moves on": () => Response.redirect("https://elsewhere.example.net/", 302),
-  "asks for a password": () => new Response("", { status: 401 }),
-  "says nothing": () => new Response(""),
   "shows a page": () => new Response("<html>maintenance</html>", { headers: { "content-type": "text/html" } }),
   "answers null": json(null),
   "answers a list": json([]),
-  "answers no result": json({}),
   "has nothing": json({ result: null }),
   "has no list": json({ result: "no" }),
-  "is done": json({ result: true }),
-  "has a number": json({ result: 42 }),
-  "has an empty object": json({ result: {} }),
   "has a hole in its list": json({ result: [null, contract] }),
   "knows a contract without a number": json({ result: [{ ...contract, uid: "x" }] }),
   "knows a contract without an address": json({ result: [{ ...contract, address: null }] }),
-  "knows a contract of nobody's": json({ result: [{ ...contract, uid: -1 }] }),
   "knows contract 0": json({ result: [{ ...contract, uid: 0 }] }),
   "answers the old way": json({ code: 200, name: "OK", message: "Хорошо", data: [{ houseId: "501", address: null }] }),
-  "answers the old way, oddly": json({ code: 200, data: "no" }),
   "sends too much": () => new Response("[".repeat(3 * 1024 * 1024)),
 };
 
@@ -53,13 +44,14 @@ test.each(cases)("with BILLING=%s and a billing that %s every method is answered
   outside((request) => (request.url.startsWith(BILLING_URL) ? ANSWERS[name]!(request) : answerOutside(request)));
   const environment = { ...world.env, BILLING, BILLING_URL } as typeof world.env;
   const odd: string[] = [];
-  for (const { path, body } of methods) {
+  const ask = async ({ path, body }: (typeof methods)[number]) => {
     const response = await mobile(path, body?.(world, "android"), { token: stranger.token, env: environment });
     const text = await response.text();
     const isEnvelope = response.status === 204 ? text === "" : Envelope.safeParse(JSON.parse(text)).success;
     const isHonest = ![401, 500, 502, 504].includes(response.status);
     const tells = [world.phone, world.stream, world.login, "billing.py"].some((secret) => text.includes(secret));
     if (!isEnvelope || !isHonest || tells) odd.push(`${path} → ${response.status} ${text.slice(0, 200)}`);
-  }
+  };
+  for (let start = 0; start < methods.length; start += 10) await Promise.all(methods.slice(start, start + 10).map(ask));
   expect(odd).toEqual([]);
 });
