@@ -94,9 +94,14 @@ export async function acceptFlashCall(env: Env, call: Addressed & { code: string
 
 /**
  * Takes a mail of plain text for sending and returns its id; it is not lost either. Whether anything sends mails here is
- * `mailIsAvailable`'s to say, before. Throws AppError `invalid` for what is no address (`bad_recipient`).
+ * `mailIsAvailable`'s to say, before. With an id that is there already it is the same mail. Throws AppError `invalid` for what is
+ * no address (`bad_recipient`).
  */
-export async function acceptMail(env: Env, mail: Addressed & Mail, now = new Date()): Promise<string> {
+export async function acceptMail(
+  env: Env,
+  mail: Addressed & Mail & Pick<Accepted, "id">,
+  now = new Date(),
+): Promise<string> {
   checkRecipient(mail.to, MAIL_ADDRESS, "an address");
   return accept(env, { ...mail, text: packMail(mail), channel: "email", parts: 0 }, now);
 }

@@ -150,6 +150,19 @@ test("a line that nobody answers is mailed to the operator, once an hour for eac
   expect(await ask("Снова", 195)).toBe(4);
 });
 
+test("lines that come at the same time are one mail", async () => {
+  const operator = `chat-${randomId()}`;
+  const TP_EMAIL = `${randomId()}@desk.example.net`.toLowerCase();
+  const desk = envWith({ TP_EMAIL, OPERATOR: operator });
+  const [phone, now] = [aPhone(), new Date()];
+  const lines = await Promise.all(
+    Array.from({ length: 5 }, (_, i) => writeChat(desk, { phone, author: "resident", text: `${i}` }, now)),
+  );
+  await Promise.all(lines.map((line) => mailUnanswered(desk, line, now)));
+  const found = env.DB.prepare("SELECT count(*) AS n FROM messages WHERE operator = ? AND recipient = ?");
+  expect(await found.bind(operator, TP_EMAIL).first("n")).toBe(1);
+});
+
 test("without an address nobody is mailed", async () => {
   const { env: counted, trips } = countedEnv();
   const line = await writeChat(env, { phone: aPhone(), author: "resident", text: "x" });

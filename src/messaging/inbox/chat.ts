@@ -1,5 +1,5 @@
 import { type Env, settings } from "#env.ts";
-import { randomId } from "#platform/crypto.ts";
+import { randomId, sha256 } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { mailIsAvailable } from "../mail.ts";
@@ -95,6 +95,8 @@ export async function mailUnanswered(env: Env, { phone, text }: ChatLine, now = 
     messagesSince(db, OPERATOR, TP_EMAIL, purpose, hourAgo),
   ]);
   if (answers.length > 0 || mails.length > 0) return;
-  const mail = { subject: `Чат: +${phone}`, text: `+${phone}:\n\n${text}` };
+  // Of lines that are written at the same time each finds that nothing was mailed: so they all name one mail.
+  const id = sha256([OPERATOR, TP_EMAIL, purpose, Math.floor(now.getTime() / HOUR_MS)].join("\n"));
+  const mail = { id, subject: `Чат: +${phone}`, text: `+${phone}:\n\n${text}` };
   await acceptMail(env, { to: TP_EMAIL, purpose, expiresAt: new Date(now.getTime() + HOUR_MS), ...mail }, now);
 }
