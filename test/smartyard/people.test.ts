@@ -107,6 +107,19 @@ test("Defect 12: a contract's password is guessed a few times, by however many p
   expect(no.asked.filter(({ name }) => name === "addMyPhone")).toHaveLength(5);
 });
 
+test("Defect 12: a login that a billing may take in several spellings has one count for all of them", async () => {
+  const no = aBilling({ addMyPhone: false }, { LIMITS: '{"passwordFailuresPerHour":5}' });
+  const digits = randomDigits(9);
+  const guess = async (login: string) => {
+    const who = await aResident();
+    return (await ask("user/addMyPhone", { login, password: "1" }, { who, env: no.env, ...fromAnywhere() })).status;
+  };
+  const statuses = [];
+  for (const login of [`ab${digits}`, `AB${digits}`, `Ab-${digits}`, `a b${digits}`, `00AB${digits}`, `ＡＢ${digits}`])
+    statuses.push(await guess(login));
+  expect(statuses).toEqual([403, 403, 403, 403, 403, 429]);
+});
+
 test("Defect 12: one person guesses a few times, at however many contracts", async () => {
   const no = aBilling({ addMyPhone: false }, { LIMITS: '{"passwordFailuresPerHour":5}' });
   const guess = () =>

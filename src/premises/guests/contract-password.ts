@@ -6,7 +6,14 @@ import { AppError } from "#platform/errors.ts";
 import type { Resident } from "../homes.ts";
 import { forgetTries, takeTry } from "./attempts.ts";
 
-const triesAt = (login: string) => `contract:${login}`;
+/** A billing may look at capitals, spaces or leading zeros or not: all spellings that could be one login are counted as one. */
+const triesAt = (login: string) => {
+  const letters = login
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");
+  return `contract:${letters.replace(/^0+/, "")}`;
+};
 
 /**
  * Adds the caller's phone to the contract with this login and password. Wrong ones are counted for the login and for the person,
