@@ -193,6 +193,18 @@ test("with the operator's own billing a guest has what the owner has, until bill
   }
 });
 
+test("with the operator's own billing nobody pushes a guest out of the homes they have by inviting them to many others", async () => {
+  const many = Array.from({ length: 20 }, (_, i) => i + 1);
+  const invite = env.DB.prepare(
+    "INSERT OR REPLACE INTO guests (operator, uid, phone, type, expires_at, granted_by, created_at) VALUES ('main', ?, ?, 'inner', ?, ?, ?)",
+  );
+  const [stranger, later] = [aPhone(), Date.now() + 1000];
+  await env.DB.batch(many.map((uid) => invite.bind(uid, inner.phone, later + HOUR, stranger, later)));
+  const remote = aBilling({ [owner.phone]: [home.uid], [stranger]: many });
+  const homes = await data(mobile("address/getHcsList", {}, { token: inner.token, env: remote }));
+  expect(homes.map(({ houseId }: { houseId: string }) => houseId)).toContain(String(home.uid));
+});
+
 test("a guest who was shut out does not cost everybody else their camera tokens, review after review", async () => {
   const remote = aBilling({ [owner.phone]: [home.uid] });
   const tokenOf = async (who: SignedInResident) =>

@@ -3,7 +3,7 @@ import { compared, type Db } from "#platform/db.ts";
 import { revokeCamerasOfPhones } from "../rights-queries.ts";
 import { type Guest, guestInvitations, guests } from "./tables.ts";
 
-/** A remote billing is asked about each owner who lets a phone in: not about any number of them. */
+/** A remote billing is asked about each owner who lets a phone in: not about any number of them. The oldest count, or anybody could displace them. */
 const INVITATIONS_READ = 20;
 const DAY = 86_400_000;
 
@@ -13,7 +13,7 @@ export function invitationsOf(db: Db, operator: string, phone: string, at: Date)
     .select({ uid: guests.uid, type: guests.type, grantedBy: guests.grantedBy })
     .from(guests)
     .where(and(eq(guests.operator, operator), eq(guests.phone, phone), gt(guests.expiresAt, at)))
-    .orderBy(asc(guests.uid))
+    .orderBy(asc(guests.createdAt), asc(guests.uid))
     .limit(INVITATIONS_READ);
 }
 
