@@ -16,7 +16,7 @@ export interface Plan extends Row {
 const isScan = (step: string, gathered: ReadonlySet<string>): boolean => {
   const table = /^SCAN (\w+)$/.exec(step)?.[1];
   if (table) return !gathered.has(table);
-  return /\(operator=\?\)$/.test(step) && !WHOLE.test(step);
+  return /\(operator=\?(?: AND \w+[<>]\?){0,2}\)/.test(step) && !WHOLE.test(step);
 };
 
 /** Tables of an operator that are read whole because they are lists to choose from. */
