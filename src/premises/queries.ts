@@ -1,6 +1,6 @@
-import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
-import type { Db } from "#platform/db.ts";
+import { compared, type Db } from "#platform/db.ts";
 import type { Role } from "./guests/roles.ts";
 import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, rights } from "./tables.ts";
 
@@ -133,7 +133,11 @@ export function grantsOf(db: Db, operator: string, sessionId: string, now: Date)
     .select({ digest: cameraGrants.digest, issuedAt: cameraGrants.issuedAt })
     .from(cameraGrants)
     .where(
-      and(eq(cameraGrants.operator, operator), eq(cameraGrants.sessionId, sessionId), gt(cameraGrants.expiresAt, now)),
+      and(
+        eq(cameraGrants.operator, operator),
+        eq(cameraGrants.sessionId, sessionId),
+        sql`${compared(cameraGrants.expiresAt)} > ${now.getTime()}`,
+      ),
     );
 }
 
