@@ -92,7 +92,7 @@ const onOff = z.enum(["t", "f"]);
 /** What `ext/options` tells the apps (docs/contracts.md, "The apps"), as far as the operator changes it. */
 const AppOptions = z.looseObject({
   cityCams: onOff.default("f"),
-  payments: onOff.default("f"),
+  payments: onOff.optional(), // left out: whether a bank is in use
   chat: onOff.default("f"),
   guestAccess: z.enum(["turnOnOnly", "turnOnAndOff"]).default("turnOnOnly"),
   cctvView: z.enum(["list", "tree", "userDefined"]).default("list"),

@@ -6,6 +6,7 @@ import { AppError } from "#platform/errors.ts";
 import { body } from "#platform/http.ts";
 import { describe, ok, okOrEmpty, type ResidentEnv, signedIn } from "./envelope.ts";
 import { type Language, languageOf } from "./texts.ts";
+import { flag } from "./wire.ts";
 
 /** POST /api/ext/…: what the operator has set up in the apps (docs/contracts.md, "The apps"). No database: iOS waits for it on its main thread. */
 export const ext = new Hono<ResidentEnv>();
@@ -20,11 +21,12 @@ ext.post("/options", describe("How this operator's app behaves", Options), signe
   ok(c, optionsOf(settings(c.env))),
 );
 
-/** What the operator has set, with our own chat and the support's phone where nothing else is said. */
-function optionsOf({ APP_OPTIONS, TIME_ZONE, HELPDESKPHONE, PUBLIC_URL }: Settings) {
+/** What the operator has set; where nothing else is said, payments if a bank is in use, our own chat and the support's phone. */
+function optionsOf({ APP_OPTIONS, TIME_ZONE, HELPDESKPHONE, PUBLIC_URL, SBER_USER, YOOKASSA_SHOP }: Settings) {
   const set = Object.fromEntries(Object.entries(APP_OPTIONS).filter(([, value]) => value !== null));
   const isOurChat = set.chat === "t" && set.chatUrl === undefined && set.chatOptions === undefined;
   return {
+    payments: flag(Boolean(SBER_USER ?? YOOKASSA_SHOP)),
     ...(HELPDESKPHONE && { supportPhone: HELPDESKPHONE }),
     ...(isOurChat && { chatUrl: `${PUBLIC_URL}/api/chat/` }),
     ...set,

@@ -128,3 +128,17 @@ test.each(["ext/ext", "sip/helpMe"])("%s needs a session", async (method) => {
   expect((await mobile(method, {})).status).toBe(422);
   expect((await mobile(method, {}, { token: crypto.randomUUID() })).status).toBe(401);
 });
+
+test.each([
+  ["no bank", {}, "f"],
+  ["YooKassa", { YOOKASSA_SHOP: "1", YOOKASSA_KEY: "k" }, "t"],
+  [
+    "YooKassa, and payments switched off",
+    { YOOKASSA_SHOP: "1", YOOKASSA_KEY: "k", APP_OPTIONS: '{"payments":"f"}' },
+    "f",
+  ],
+])("with %s the apps show payments or do not", async (_, vars, payments) => {
+  const { token } = await aResident();
+  const response = await mobile("ext/options", {}, { token, env: envWith(vars) });
+  expect(await response.json()).toMatchObject({ data: { payments } });
+});
