@@ -7,12 +7,17 @@ import { Program } from "./processes.ts";
 
 /** Debian 12 has no `asterisk`, Debian 11 has: its packages are unpacked beside the project and touch nothing of the system. */
 const HOME = resolve("node_modules/.cache/asterisk-16");
-const MIRRORS = ["http://deb.debian.org/debian", "http://archive.debian.org/debian"];
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Whether Asterisk can be had here. Fetches it the first time: 73 MB, some ten seconds. */
 export function asteriskIsHere(): boolean {
-  return existsSync(join(HOME, "usr/sbin/asterisk")) || MIRRORS.some(fetchFrom);
+  return existsSync(join(HOME, "usr/sbin/asterisk")) || mirrors().some(fetchFrom);
+}
+
+/** Where this machine gets Debian from: the older release is beside the newer one. */
+function mirrors(): string[] {
+  const { stdout } = spawnSync("apt-get", ["indextargets", "--format", "$(REPO_URI)"], { encoding: "utf8" });
+  return [...new Set((stdout ?? "").split("\n"))].filter((uri) => /\/debian\/?$/.test(uri));
 }
 
 function fetchFrom(mirror: string): boolean {
