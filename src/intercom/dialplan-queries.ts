@@ -2,6 +2,7 @@ import { and, desc, eq, inArray, sql } from "drizzle-orm";
 import { isFlat } from "#operator/house-queries.ts";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import { compared, type Db } from "#platform/db.ts";
+import { isContractOfRight, isStateOfRight, serviceState } from "#premises/state-queries.ts";
 import { devices, rights } from "#premises/tables.ts";
 
 /** How a panel is named: by its number, as the PBX knows it, or by its stream. */
@@ -67,18 +68,11 @@ export function devicesOfContract(db: Db, operator: string, uid: number) {
       deviceId: rights.deviceId,
       type: devices.type,
       monitorid: devices.monitorid,
-      state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
+      state: serviceState,
     })
     .from(rights)
     .innerJoin(devices, and(eq(devices.deviceId, rights.deviceId), eq(devices.isActive, true)))
-    .leftJoin(contracts, and(eq(contracts.operator, operator), eq(contracts.uid, rights.uid)))
-    .leftJoin(
-      contractDeviceStates,
-      and(
-        eq(contractDeviceStates.operator, operator),
-        eq(contractDeviceStates.uid, rights.uid),
-        eq(contractDeviceStates.deviceId, rights.deviceId),
-      ),
-    )
+    .leftJoin(contracts, isContractOfRight(operator))
+    .leftJoin(contractDeviceStates, isStateOfRight(operator))
     .where(and(eq(rights.operator, operator), eq(rights.uid, uid)));
 }

@@ -4,6 +4,7 @@ import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import { compared, type Db } from "#platform/db.ts";
 import type { KeyForms } from "#premises/key-forms.ts";
 import { events } from "#premises/log/tables.ts";
+import { isContractOfRight, isStateOfRight, serviceState } from "#premises/state-queries.ts";
 import { devices, doors, rights } from "#premises/tables.ts";
 
 /** How a reader names its door: a plate camera by its own and its side, a controller by its serial number. */
@@ -53,7 +54,7 @@ export function entrants(db: Db, operator: string, name: DoorName, pass: Pass) {
       lockId: doors.deviceId,
       cameraId: doors.cam,
       title: cam.title,
-      state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
+      state: serviceState,
     })
     .from(doors)
     .innerJoin(
@@ -62,15 +63,8 @@ export function entrants(db: Db, operator: string, name: DoorName, pass: Pass) {
     )
     .innerJoin(cam, eq(cam.deviceId, doors.cam))
     .innerJoin(rights, and(eq(compared(rights.operator), operator), eq(rights.deviceId, doors.deviceId)))
-    .leftJoin(contracts, and(eq(contracts.operator, operator), eq(contracts.uid, rights.uid)))
-    .leftJoin(
-      contractDeviceStates,
-      and(
-        eq(contractDeviceStates.operator, operator),
-        eq(contractDeviceStates.uid, rights.uid),
-        eq(contractDeviceStates.deviceId, rights.deviceId),
-      ),
-    )
+    .leftJoin(contracts, isContractOfRight(operator))
+    .leftJoin(contractDeviceStates, isStateOfRight(operator))
     .where(and(named(operator, name), hasPass(operator, pass)))
     .orderBy(asc(rights.uid), asc(doors.id))
     .limit(20);

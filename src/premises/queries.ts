@@ -2,6 +2,7 @@ import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import { compared, type Db } from "#platform/db.ts";
 import type { Role } from "./guests/roles.ts";
+import { isContractOfRight, isStateOfRight, serviceState } from "./state-queries.ts";
 import { cameraGrants, cameraRevocations, devices, doors, type Home, homes, rights } from "./tables.ts";
 
 /**
@@ -64,19 +65,12 @@ export function devicesOf(db: Db, operator: string, whose: Whose) {
       secrets: sql<string | null>`CASE WHEN ${devices.serverType} <> 'flussonic' THEN ${devices.secrets} END`.as(
         "media_secrets",
       ),
-      state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
+      state: serviceState,
     })
     .from(rights)
     .innerJoin(devices, and(eq(devices.deviceId, rights.deviceId), eq(devices.isActive, true)))
-    .leftJoin(contracts, and(eq(contracts.operator, rights.operator), eq(contracts.uid, rights.uid)))
-    .leftJoin(
-      contractDeviceStates,
-      and(
-        eq(contractDeviceStates.operator, rights.operator),
-        eq(contractDeviceStates.uid, rights.uid),
-        eq(contractDeviceStates.deviceId, rights.deviceId),
-      ),
-    )
+    .leftJoin(contracts, isContractOfRight(operator))
+    .leftJoin(contractDeviceStates, isStateOfRight(operator))
     .where(and(eq(rights.operator, operator), sql`${rights.uid} IN ${uidsOf(operator, whose)}`))
     .orderBy(asc(rights.uid), asc(rights.deviceId));
 }

@@ -2,6 +2,7 @@ import { and, asc, eq, inArray, isNull, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { contractDeviceStates, contracts } from "#operator/tables.ts";
 import { type Condition, compared, type Db } from "#platform/db.ts";
+import { isContractOfRight, isStateOfRight, serviceState } from "../state-queries.ts";
 import { devices, doors, homes, rights } from "../tables.ts";
 import { type Face, faces, facesToForget } from "./tables.ts";
 
@@ -108,7 +109,7 @@ export function flatsKnowing(db: Db, operator: string, { faceId, cameraId }: { f
       lockId: doors.deviceId,
       title: cam.title,
       markedBy: faces.accountId,
-      state: sql<0 | 1 | 2 | null>`coalesce(${contractDeviceStates.state}, ${contracts.state})`,
+      state: serviceState,
     })
     .from(doors)
     .innerJoin(
@@ -119,15 +120,8 @@ export function flatsKnowing(db: Db, operator: string, { faceId, cameraId }: { f
     .innerJoin(rights, and(eq(compared(rights.operator), operator), eq(rights.deviceId, doors.deviceId)))
     .innerJoin(faces, and(eq(faces.operator, operator), eq(faces.uid, rights.uid), eq(faces.id, faceId)))
     .leftJoin(homes, and(eq(homes.operator, operator), eq(homes.uid, rights.uid)))
-    .leftJoin(contracts, and(eq(contracts.operator, operator), eq(contracts.uid, rights.uid)))
-    .leftJoin(
-      contractDeviceStates,
-      and(
-        eq(contractDeviceStates.operator, operator),
-        eq(contractDeviceStates.uid, rights.uid),
-        eq(contractDeviceStates.deviceId, rights.deviceId),
-      ),
-    )
+    .leftJoin(contracts, isContractOfRight(operator))
+    .leftJoin(contractDeviceStates, isStateOfRight(operator))
     .where(
       and(
         eq(compared(doors.operator), operator),
