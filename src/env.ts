@@ -4,8 +4,20 @@ import type { PasswordAttempts } from "#identity/codes/password-attempts.ts";
 import type { SendBudget } from "#identity/codes/send-budget.ts";
 import type { TemporaryExtension } from "#intercom/temporary-extension.ts";
 import type { MessageJob } from "#messaging/outbox.ts";
-import { parseKeyring } from "#platform/crypto.ts";
 import { Limits } from "#platform/limits.ts";
+import {
+  baseUrl,
+  isZone,
+  json,
+  keyring,
+  list,
+  number,
+  optional,
+  parsed,
+  seconds,
+  secretJson,
+  url,
+} from "#platform/setting-fields.ts";
 import type { Signal } from "#platform/signals.ts";
 import type { DoorOpener } from "#premises/door-opener.ts";
 
@@ -26,65 +38,6 @@ export interface Env extends Partial<Record<keyof z.input<typeof Settings>, stri
   PANELS: Queue<{ device: number; uid: number; key: string }>;
   OPERATOR_CALLS: Queue<{ id: string }>;
 }
-
-const number = (min: number, max: number, preset: number) => z.coerce.number().int().min(min).max(max).default(preset);
-const optional = z.string().min(1).optional();
-const url = z.url({ protocol: /^https?$/ });
-const baseUrl = url.transform((text) => text.replace(/\/+$/, ""));
-const list = z
-  .string()
-  .default("")
-  .transform((text) =>
-    text
-      .split(",")
-      .map((item) => item.trim())
-      .filter(Boolean),
-  );
-const parsed = (preset: string) =>
-  z
-    .string()
-    .default(preset)
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({ code: "custom", message: "is not JSON", input: text });
-        return z.NEVER;
-      }
-    });
-const json = <S extends z.ZodType>(schema: S) => parsed("{}").pipe(schema);
-/** The same for what holds a secret, of which a complaint must not quote anything. */
-const secretJson = <S extends z.ZodType>(schema: S) =>
-  z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.issues.push({ code: "custom", message: "is not JSON", input: "(hidden)" });
-        return z.NEVER;
-      }
-    })
-    .pipe(schema);
-const keyring = z.string().transform((text, context) => {
-  try {
-    return parseKeyring(text);
-  } catch (error) {
-    context.issues.push({ code: "custom", message: String(error), input: "(hidden)" });
-    return z.NEVER;
-  }
-});
-const seconds = z
-  .string()
-  .regex(/^\d+(,\d+)*$/)
-  .transform((text) => text.split(",").map(Number));
-const isZone = (zone: string) => {
-  try {
-    return Boolean(new Intl.DateTimeFormat("en", { timeZone: zone }));
-  } catch {
-    return false;
-  }
-};
 
 const Version = z.object({ upgrade: z.number().int().default(0), force: z.number().int().default(0) });
 const onOff = z.enum(["t", "f"]);
