@@ -6,20 +6,8 @@ import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { announce } from "#platform/signals.ts";
-import { deleteChatBefore } from "./inbox/chat-queries.ts";
-import { deleteInboxBefore } from "./inbox/queries.ts";
 import { type Mail, packMail } from "./mail.ts";
-import {
-  claimMessage,
-  deleteInboundBefore,
-  deleteMessagesBefore,
-  expireMessages,
-  giveUpReports,
-  insertMessages,
-  operatorsWithMessages,
-  requeueMessages,
-  settleMessage,
-} from "./queries.ts";
+import { claimMessage, insertMessages, settleMessage } from "./queries.ts";
 import { smsShape } from "./sms-parts.ts";
 import type { Message } from "./tables.ts";
 import { type Outcome, transportFor } from "./transport.ts";
@@ -34,15 +22,8 @@ const LONGEST_PAUSE = 30;
 const LONGEST_PUSH_PAUSE = 1_800;
 /** Kannel repeats a report that we did not take, for hours if need be; after this one counts as lost. */
 const REPORT_GRACE_MS = 3_600_000;
-/** A queue that is merely slow gets this long before the cron sends the same id again. */
-const OVERDUE_MS = 20_000;
-const KEEP_MS = 90 * 86_400_000;
-/** What residents read in the app: half a year for messages, a year for the chat. */
-const KEEP_INBOX_MS = 183 * 86_400_000;
-const KEEP_CHAT_MS = 366 * 86_400_000;
-const ROWS_PER_SWEEP = 500;
 /** The most that `sendBatch` takes. */
-const QUEUE_BATCH = 100;
+export const QUEUE_BATCH = 100;
 
 const ALARM = "ALARM: the gateway does not take our credentials, no message leaves:";
 
@@ -203,11 +184,12 @@ export async function sendAtOnce(env: Env, message: Accepted, timeLimitMs: numbe
   return outcome;
 }
 
-const jobOf = (id: string, operator: string | undefined, own: string): MessageJob =>
+/** What the queue is told of a message; the deployment's own operator needs no name. */
+export const jobOf = (id: string, operator: string | undefined, own: string): MessageJob =>
   operator === undefined || operator === own ? { id } : { id, operator };
 
 /** Tells the queue, and does not fail the caller: the row is there, and the next sweep finds it. */
-async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
+export async function hasten(tellQueue: () => Promise<unknown>): Promise<void> {
   try {
     await tellQueue();
   } catch (error) {
@@ -296,38 +278,6 @@ function changeAfter(outcome: Outcome, { expiresAt }: Message, { now, next }: { 
       return next < expiresAt
         ? ({ state: "queued", error: outcome.error, nextAttemptAt: next } as const)
         : ({ state: "expired", sealed: null, error: outcome.error, nextAttemptAt: now } as const);
-  }
-}
-
-/** Each minute, for every operator: what nobody else would take up. One operator's trouble is not the next one's. */
-export async function sweepMessages(env: Env, now = new Date()): Promise<void> {
-  const operators = new Set([settings(env).OPERATOR, ...(await operatorsWithMessages(database(env)))]);
-  for (const operator of operators) {
-    await sweepMessagesOf(env, operator, now).catch((error) => logError(`messages of ${operator} not swept`, error));
-  }
-}
-
-/**
- * Ends what is too late, sends ids again that the queue lost or whose consumer died, gives up reports that do
- * not come, and deletes what is older than 90 days.
- */
-export async function sweepMessagesOf(env: Env, operator: string, now = new Date()): Promise<void> {
-  const { OPERATOR } = settings(env);
-  const db = database(env);
-  const dueBefore = later(now, -OVERDUE_MS);
-  const tooOld = later(now, -KEEP_MS);
-  const [, overdue] = await db.batch([
-    expireMessages(db, operator, now, ROWS_PER_SWEEP),
-    requeueMessages(db, operator, { now, dueBefore }, ROWS_PER_SWEEP),
-    giveUpReports(db, operator, now, ROWS_PER_SWEEP),
-    deleteMessagesBefore(db, operator, tooOld, ROWS_PER_SWEEP),
-    deleteInboundBefore(db, operator, tooOld, ROWS_PER_SWEEP),
-    deleteInboxBefore(db, operator, later(now, -KEEP_INBOX_MS), ROWS_PER_SWEEP),
-    deleteChatBefore(db, operator, later(now, -KEEP_CHAT_MS), ROWS_PER_SWEEP),
-  ]);
-  for (let start = 0; start < overdue.length; start += QUEUE_BATCH) {
-    const jobs = overdue.slice(start, start + QUEUE_BATCH).map(({ id }) => ({ body: jobOf(id, operator, OPERATOR) }));
-    await hasten(() => env.MESSAGES.sendBatch(jobs));
   }
 }
 

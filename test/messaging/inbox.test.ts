@@ -9,7 +9,7 @@ import {
   putIntoInbox,
   unreadOf,
 } from "#messaging/inbox/inbox.ts";
-import { sweepMessagesOf } from "#messaging/outbox.ts";
+import { sweepMessagesOf } from "#messaging/sweep.ts";
 import { randomId } from "#platform/crypto.ts";
 import { countedEnv } from "../support/counted.ts";
 import { aPhone, envWith } from "../support/world.ts";

@@ -2,10 +2,10 @@ import { exportJWK, exportPKCS8, generateKeyPair, importJWK, jwtVerify } from "j
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { settings } from "#env.ts";
-import { sweepMessages } from "#messaging/outbox.ts";
 import type { PushAddress, PushContent } from "#messaging/push/content.ts";
 import { acceptPush, acceptPushes, pushAtOnce } from "#messaging/push/push.ts";
 import { messagesOfAccount } from "#messaging/queries.ts";
+import { sweepMessages } from "#messaging/sweep.ts";
 import { randomId } from "#platform/crypto.ts";
 import { database } from "#platform/db.ts";
 import { outside } from "../support/world.ts";

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { Env } from "#env.ts";
 import { receiveSms } from "#messaging/inbound.ts";
-import { sweepMessagesOf } from "#messaging/outbox.ts";
 import { takeReport } from "#messaging/reports.ts";
+import { sweepMessagesOf } from "#messaging/sweep.ts";
 import { after, aMessage, anOperator, deliver, gateway, printed, rowOf } from "./support.ts";
 
 afterEach(() => vi.restoreAllMocks());
