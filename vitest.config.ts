@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+const gateway = JSON.parse(readFileSync("test/gateway/vectors.json", "utf8"));
 const key = Buffer.alloc(32, 7).toString("base64");
 
 export default defineConfig(async () => ({
@@ -23,6 +25,10 @@ export default defineConfig(async () => ({
           INTEGRATION_TOKEN: "integration-token",
           TEST_USER: "",
           TEST_PASS: "",
+          GATEWAY_PRIVATE_KEY: gateway.keys.server_private_pkcs1_pem,
+          GATEWAY_SHARED_KEY: gateway.broadcast_delete.be_shared_key_file_line,
+          GATEWAY_HASHING_SALT: gateway.msisdn_hash.key_utf8,
+          PUBLISHER_URL: "https://publisher.example.net",
           MASTER_KEY: key,
           SIGNING_KEYS: JSON.stringify({ k1: key }),
           PEPPERS: JSON.stringify({ k1: key }),

@@ -2,7 +2,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Env } from "../src/env.ts";
 import product from "../src/index.ts";
 
-export { DoorOpener, OneTimeCodes, PasswordAttempts, SendBudget, TemporaryExtension } from "../src/index.ts";
+export {
+  DoorOpener,
+  OneTimeCodes,
+  PasswordAttempts,
+  SendBudget,
+  SyncSession,
+  TemporaryExtension,
+} from "../src/index.ts";
 
 /** How often a request left the isolate. One `batch` is one trip, whatever it holds. */
 export interface Trips {
@@ -93,10 +100,12 @@ function countingEnv(env: Env): Env {
       ARCHIVE: onCall(env.ARCHIVE, () => count("queues")),
       PANELS: onCall(env.PANELS, () => count("queues")),
       OPERATOR_CALLS: onCall(env.OPERATOR_CALLS, () => count("queues")),
+      PUBLICATIONS: onCall(env.PUBLICATIONS, () => count("queues")),
       ONE_TIME_CODES: countingObjects(env.ONE_TIME_CODES),
       SEND_BUDGETS: countingObjects(env.SEND_BUDGETS),
       DOOR_OPENERS: countingObjects(env.DOOR_OPENERS),
       TEMPORARY_EXTENSIONS: countingObjects(env.TEMPORARY_EXTENSIONS),
+      SYNC_SESSIONS: countingObjects(env.SYNC_SESSIONS),
       PASSWORD_ATTEMPTS: countingObjects(env.PASSWORD_ATTEMPTS),
     };
     wrapped.set(env, counting);

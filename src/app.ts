@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { flussonic } from "./flussonic/routes.ts";
+import { gateway as smsGateway } from "./gateway/routes.ts";
 import { health } from "./health.ts";
 import { invitationPage } from "./identity/domains/invitation-page.ts";
 import { gateway } from "./identity/gateway/gateway.ts";
@@ -26,6 +27,7 @@ app.route("/api", smartyard);
 app.route("/mobile", smartyard);
 app.route("/bill/api", inventory);
 app.route("/", intercom); // /asterisk/*, /indoor/*, /local/api/*, /z5rweb
+app.route("/", smsGateway); // /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*
 app.route("/shield/v1", shield);
 app.get("/.well-known/oauth-authorization-server/shield/v1", metadata); // where RFC 8414 looks for it
 app.route("/ops/v1", ops);

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { SyncSession } from "#gateway/sync/sync-session.ts";
 import type { OneTimeCodes } from "#identity/codes/one-time-codes.ts";
 import type { PasswordAttempts } from "#identity/codes/password-attempts.ts";
 import type { SendBudget } from "#identity/codes/send-budget.ts";
@@ -14,6 +15,7 @@ import {
   number,
   optional,
   parsed,
+  pem,
   seconds,
   secretJson,
   url,
@@ -30,13 +32,15 @@ export interface Env extends Partial<Record<keyof z.input<typeof Settings>, stri
   PASSWORD_ATTEMPTS: DurableObjectNamespace<PasswordAttempts>;
   DOOR_OPENERS: DurableObjectNamespace<DoorOpener>;
   TEMPORARY_EXTENSIONS: DurableObjectNamespace<TemporaryExtension>;
+  SYNC_SESSIONS: DurableObjectNamespace<SyncSession>;
   FILES: R2Bucket;
   MESSAGES: Queue<MessageJob>;
   SIGNALS: Queue<Signal>;
-  /** Fragments of archive to load, keys for panels to take, calls to the operator's systems: each the name of a row in D1. */
+  /** Fragments of archive to load, keys for panels to take, calls to the operator's systems, SMS for the publisher: each the name of a row in D1. */
   ARCHIVE: Queue<{ id: number }>;
   PANELS: Queue<{ device: number; uid: number; key: string }>;
   OPERATOR_CALLS: Queue<{ id: string }>;
+  PUBLICATIONS: Queue<{ id: string }>;
 }
 
 const Version = z.object({ upgrade: z.number().int().default(0), force: z.number().int().default(0) });
@@ -112,6 +116,19 @@ const HuaweiAccount = z.object({
   key_id: z.string().min(1),
   private_key: z.string().includes("PRIVATE KEY"),
   sub_account: z.string().min(1),
+});
+
+/** A platform that a gateway's user may write to, beside the known ones: its letter begins each SMS for it. */
+const GatewayPlatform = z.object({
+  name: z.string().regex(/^[a-z0-9_-]{1,32}$/),
+  letter: z.string().regex(/^[A-Za-z0-9]$/),
+  type: z.enum(["email", "text", "messaging"]),
+  description: z.record(z.string(), z.string()).default({}),
+  protocol: z
+    .string()
+    .regex(/^[a-z0-9_-]{1,32}$/)
+    .default("oauth2"),
+  logo: z.string().optional(),
 });
 
 const yesNo = z.enum(["True", "False", "true", "false"]).transform((word) => word.toLowerCase() === "true");
@@ -246,6 +263,27 @@ export const Settings = z
     OFFICES: parsed("[]").pipe(z.array(Office)),
     YOUTUBE: parsed("[]").pipe(z.array(Video)),
 
+    /** Whether phones that relay SMS may do so without a key, as the old ones do. */
+    GATEWAY_OPEN: z
+      .enum(["0", "1"])
+      .default("0")
+      .transform((digit) => digit === "1"),
+    GATEWAY_USERS: z.enum(["local", "http"]).default("local"),
+    GATEWAY_USERS_URL: baseUrl.optional(),
+    GATEWAY_USERS_TOKEN: optional,
+    GATEWAY_PRIVATE_KEY: pem.optional(),
+    GATEWAY_SHARED_KEY: z.string().min(32).optional(),
+    GATEWAY_HASHING_SALT: optional,
+    GATEWAY_PLATFORMS: parsed("[]").pipe(z.array(GatewayPlatform)),
+    PUBLISHER_URL: baseUrl.optional(),
+    PUBLISHER_TOKEN: optional,
+    PUBLISHER_FORM: z.enum(["message", "job"]).default("message"),
+    PUBLISHER_ENCRYPTION_KEY: optional,
+    /** How often the QR code of a sync changes, seconds between, and seconds for which a scanned one waits for the password. */
+    SESSION_CHANGE_LIMIT: number(1, 100, 3),
+    SESSION_SLEEP_TIMEOUT: number(1, 3600, 15),
+    SESSION_PAUSED_TIMEOUT: number(1, 3600, 300),
+
     APP_OPTIONS: json(AppOptions),
     APP_VERSIONS: json(
       z
@@ -286,6 +324,13 @@ export const Settings = z
     together("RUSTORE_PROJECT", "RUSTORE_TOKEN");
     together("APNS_KEY", "APNS_KEY_ID", "APNS_TEAM_ID", "APNS_TOPIC");
     together("Z5R_USER", "Z5R_PASS");
+    together("GATEWAY_PRIVATE_KEY", "GATEWAY_HASHING_SALT");
+    if (value.GATEWAY_USERS === "http" && !value.GATEWAY_USERS_URL)
+      need("GATEWAY_USERS_URL", "is needed for GATEWAY_USERS=http");
+    if (value.PUBLISHER_FORM === "job" && !value.PUBLISHER_ENCRYPTION_KEY)
+      need("PUBLISHER_ENCRYPTION_KEY", "is needed for PUBLISHER_FORM=job");
+    if (value.PUBLISHER_FORM === "job" && value.GATEWAY_USERS === "http")
+      need("PUBLISHER_FORM", "job needs the users' tokens, which GATEWAY_USERS=http keeps elsewhere");
     together("SIP_HELP_EXTENSION", "SIP_HELP_PASS");
     if (value.SBER_USER && value.YOOKASSA_SHOP)
       need("YOOKASSA_SHOP", "cannot stand beside SBER_USER: one bank is in use");

@@ -23,6 +23,7 @@ import { deliverKeys, sweepKeys } from "./premises/panels/delivery.ts";
 import { publishRevocations } from "./premises/revocations.ts";
 import { hearSignals } from "./premises/signals.ts";
 
+export { SyncSession } from "./gateway/sync/sync-session.ts";
 export { OneTimeCodes } from "./identity/codes/one-time-codes.ts";
 export { PasswordAttempts } from "./identity/codes/password-attempts.ts";
 export { SendBudget } from "./identity/codes/send-budget.ts";
@@ -52,6 +53,7 @@ export default {
       case "archive-dead":
       case "panels-dead":
       case "operator-calls-dead":
+      case "publications-dead":
         return keepDeadLetters(batch, env);
       default:
         throw new Error(`No consumer for queue ${batch.queue}`);

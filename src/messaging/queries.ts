@@ -118,7 +118,7 @@ export function deleteMessagesBefore(db: Db, operator: string, time: Date, limit
 }
 
 /** A callback that comes again adds nothing. */
-export function insertInbound(db: Db, operator: string, message: Omit<InboundMessage, "operator">) {
+export function insertInbound(db: Db, operator: string, message: Omit<InboundMessage, "operator" | "heardAt">) {
   return db
     .insert(inboundMessages)
     .values({ operator, ...message })

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { instant, operator } from "#platform/db.ts";
 
@@ -33,7 +34,7 @@ export const messages = sqliteTable(
   ],
 );
 
-/** An SMS that somebody sent to us, by Kannel's id. */
+/** An SMS that somebody sent to us, by Kannel's id. `heardAt` is when the parts above had looked at it. */
 export const inboundMessages = sqliteTable(
   "inbound_messages",
   {
@@ -43,8 +44,13 @@ export const inboundMessages = sqliteTable(
     recipient: text("recipient").notNull(),
     text: text("text").notNull(),
     receivedAt: instant("received_at").notNull(),
+    heardAt: instant("heard_at"),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.id] }), index("inbound_messages_received").on(t.operator, t.receivedAt)],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.id] }),
+    index("inbound_messages_received").on(t.operator, t.receivedAt),
+    index("inbound_messages_unheard").on(t.operator, t.receivedAt).where(sql`heard_at IS NULL`),
+  ],
 );
 
 export type Message = typeof messages.$inferSelect;

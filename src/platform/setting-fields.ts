@@ -43,6 +43,11 @@ export const secretJson = <S extends z.ZodType>(schema: S) =>
       }
     })
     .pipe(schema);
+/** A PEM of a private key; where it must stand in one line, `\\n` is the end of one. */
+export const pem = z
+  .string()
+  .transform((text) => text.replaceAll("\\n", "\n").trim())
+  .refine((text) => /^-----BEGIN (RSA )?PRIVATE KEY-----/.test(text), { error: "is not the PEM of a private key" });
 export const keyring = z.string().transform((text, context) => {
   try {
     return parseKeyring(text);

@@ -77,11 +77,13 @@ export function countedEnv(vars: Partial<Record<string, unknown>> = {}): { env: 
       ARCHIVE: counting(env.ARCHIVE, () => trips.queue++),
       PANELS: counting(env.PANELS, () => trips.queue++),
       OPERATOR_CALLS: counting(env.OPERATOR_CALLS, () => trips.queue++),
+      PUBLICATIONS: counting(env.PUBLICATIONS, () => trips.queue++),
       ONE_TIME_CODES: objects(env.ONE_TIME_CODES as never),
       SEND_BUDGETS: objects(env.SEND_BUDGETS as never),
       PASSWORD_ATTEMPTS: objects(env.PASSWORD_ATTEMPTS as never),
       DOOR_OPENERS: objects(env.DOOR_OPENERS as never),
       TEMPORARY_EXTENSIONS: objects(env.TEMPORARY_EXTENSIONS as never),
+      SYNC_SESSIONS: objects(env.SYNC_SESSIONS as never),
       ...vars,
     } as unknown as Env,
   };

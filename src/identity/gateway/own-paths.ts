@@ -15,6 +15,7 @@ const OWN = new Set([
     "v2",
     "v3",
     "sms",
+    "gateway",
   ],
   ...["connect.json", "provisioning", "shield", "ops", "operations", "hooks", "health", "openapi.json", "docs", "i"],
   ...[".well-known", "cdn-cgi", "favicon.ico", "robots.txt"],

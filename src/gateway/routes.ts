@@ -1,0 +1,13 @@
+import { Hono } from "hono";
+import { type AppEnv, limitBody } from "#platform/http.ts";
+import { headers } from "./wire.ts";
+
+/** The SMS gateway: /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*; docs/contracts.md, "The SMS gateway". */
+export const gateway = new Hono<AppEnv>();
+
+const PATHS = ["/seeds", "/seeds/*", "/seeders", "/v2/*", "/v3/*", "/sms/*", "/gateway/*"];
+for (const path of PATHS) gateway.use(path, headers, limitBody);
+
+// Each group names its whole paths and says its failures in its own form.
+const groups: Hono<AppEnv>[] = [];
+for (const group of groups) gateway.route("/", group);
