@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { type AppEnv, limitBody } from "#platform/http.ts";
 import { headers } from "./wire.ts";
 
-/** The SMS gateway: /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*; docs/contracts.md, "The SMS gateway". */
+/** The SMS gateway: /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*; docs/sms-gateway.md. */
 export const gateway = new Hono<AppEnv>();
 
 const PATHS = ["/seeds", "/seeds/*", "/seeders", "/v2/*", "/v3/*", "/sms/*", "/gateway/*"];
