@@ -75,6 +75,8 @@ CREATE TABLE gateway_clients (
   country           TEXT NOT NULL,
   carrier           TEXT NOT NULL, -- the mobile operator
   carrier_code      TEXT NOT NULL, -- its MCC and MNC
+  country_folded    TEXT NOT NULL, -- both as they are searched by: without capitals and accents, which SQLite folds only in English
+  carrier_folded    TEXT NOT NULL,
   protocols         TEXT NOT NULL, -- separated by commas
   reliability       REAL NOT NULL DEFAULT 0, -- percent of the tests that came back in time
   last_published_at INTEGER NOT NULL,
@@ -97,7 +99,8 @@ CREATE TABLE gateway_tests (
   routed_at   INTEGER
 ) STRICT;
 
-CREATE INDEX gateway_tests_client ON gateway_tests (operator, msisdn, started_at);
+CREATE INDEX gateway_tests_client ON gateway_tests (operator, msisdn);
+CREATE INDEX gateway_tests_started ON gateway_tests (operator, started_at);
 CREATE UNIQUE INDEX gateway_tests_running ON gateway_tests (operator, msisdn) WHERE status = 'running';
 
 -- An SMS that was brought to us, until the publisher has it. What is nobody's is deleted.

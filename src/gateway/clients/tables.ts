@@ -11,6 +11,8 @@ export const gatewayClients = sqliteTable(
     country: text("country").notNull(),
     carrier: text("carrier").notNull(),
     carrierCode: text("carrier_code").notNull(),
+    countryFolded: text("country_folded").notNull(),
+    carrierFolded: text("carrier_folded").notNull(),
     protocols: text("protocols").notNull(),
     reliability: real("reliability").notNull().default(0),
     lastPublishedAt: instant("last_published_at").notNull(),
@@ -37,7 +39,8 @@ export const gatewayTests = sqliteTable(
     routedAt: instant("routed_at"),
   },
   (t) => [
-    index("gateway_tests_client").on(t.operator, t.msisdn, t.startedAt),
+    index("gateway_tests_client").on(t.operator, t.msisdn),
+    index("gateway_tests_started").on(t.operator, t.startedAt),
     uniqueIndex("gateway_tests_running").on(t.operator, t.msisdn).where(sql`status = 'running'`),
   ],
 );
