@@ -149,6 +149,7 @@ test("an inbound SMS is kept once, whatever Kannel repeats", async () => {
       recipient: "1234",
       text: 'привет & 100% "ok" 😀',
       received_at: Date.UTC(2026, 0, 1),
+      heard_at: null,
     },
   ]);
 });
