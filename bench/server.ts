@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_splitSqlQuery } from "wrangler";
 
@@ -26,12 +26,16 @@ const ROOT = join(import.meta.dirname, "..");
 
 export interface Bundle {
   script: string;
-  /** What the script imports beside itself: fonts. */
-  data: { type: "Data"; path: string; contents: Uint8Array }[];
+  /** What the script imports beside itself: fonts, pages. */
+  data: { type: ModuleType; path: string; contents: Uint8Array }[];
 }
 
 const RUNTIME = { compatibility_date: "2026-11-01", compatibility_flags: ["nodejs_compat"] };
 const RULES = [{ type: "Data", globs: ["**/*.ttf"] }];
+
+type ModuleType = "Data" | "Text";
+/** How a file that wrangler lays beside the script is read, by the end of its name. */
+const MODULE_TYPES: Record<string, ModuleType> = { ".ttf": "Data", ".html": "Text" };
 
 /** Bundles as a deploy does: the product, or another `entry` of this folder with the same runtime and no bindings. */
 export function bundle(folder: string, entry?: string): Bundle {
@@ -42,8 +46,8 @@ export function bundle(folder: string, entry?: string): Bundle {
     writeFileSync(config, JSON.stringify({ name, main: join(import.meta.dirname, entry), ...RUNTIME, rules: RULES }));
   wrangler(["deploy", "--dry-run", "--outdir", outdir, "--config", config]);
   const data = readdirSync(outdir)
-    .filter((file) => file.endsWith(".ttf"))
-    .map((path) => ({ type: "Data" as const, path, contents: readFileSync(join(outdir, path)) }));
+    .filter((file) => extname(file) in MODULE_TYPES)
+    .map((path) => ({ type: MODULE_TYPES[extname(path)]!, path, contents: readFileSync(join(outdir, path)) }));
   return { script: readFileSync(join(outdir, `${name}.js`), "utf8"), data };
 }
 
