@@ -38,6 +38,8 @@ CREATE TABLE gateway_seen (
   PRIMARY KEY (operator, scope, fingerprint)
 ) STRICT;
 
+CREATE INDEX gateway_seen_orders ON gateway_seen (operator, seen_at) WHERE scope = 'forget';
+
 -- A phone that relays SMS and knows its number, as long as it goes on saying so.
 CREATE TABLE gateway_seeds (
   operator  TEXT NOT NULL,

@@ -1,13 +1,14 @@
-import { and, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
-import type { Db } from "#platform/db.ts";
-import { type GatewayUser, gatewayGrants, gatewaySeen, gatewayUsers } from "./tables.ts";
+import { and, eq, inArray, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
+import { accountIdentifiers } from "#identity/accounts/tables.ts";
+import { type Condition, type Db, ifChanged } from "#platform/db.ts";
+import { type GatewayGrant, type GatewayUser, gatewayGrants, gatewaySeen, gatewayUsers } from "./tables.ts";
 
 /** Where the fingerprints of a user's SMS stand. */
 export const scopeOf = (userId: string): string => `user:${userId}`;
 
 /** Who is shut out, or deleted and not yet forgotten here, is nobody. Whom an outside back end keeps has no account. */
-const isAllowed: SQL = sql`(${gatewayUsers.accountId} IS NULL OR EXISTS (SELECT 1 FROM accounts a
-  WHERE a.operator = ${gatewayUsers.operator} AND a.id = ${gatewayUsers.accountId} AND a.status = 'active'))`;
+const isAllowed: SQL = sql`(gateway_users.account_id IS NULL OR EXISTS (SELECT 1 FROM accounts a
+  WHERE a.operator = gateway_users.operator AND a.id = gateway_users.account_id AND a.status = 'active'))`;
 
 const userIs = (operator: string, id: string) => and(eq(gatewayUsers.operator, operator), eq(gatewayUsers.id, id));
 
@@ -110,12 +111,14 @@ export function deleteSeen(db: Db, operator: string, userId: string) {
   return db.delete(gatewaySeen).where(and(eq(gatewaySeen.operator, operator), eq(gatewaySeen.scope, scopeOf(userId))));
 }
 
-function deleteSeenOf(db: Db, operator: string, users: SQL | undefined) {
+function deleteSeenOf(db: Db, operator: string, users: SQL | undefined, onlyIf?: SQL) {
   const scopes = db
     .select({ scope: sql<string>`'user:' || ${gatewayUsers.id}` })
     .from(gatewayUsers)
     .where(users);
-  return db.delete(gatewaySeen).where(and(eq(gatewaySeen.operator, operator), inArray(gatewaySeen.scope, scopes)));
+  return db
+    .delete(gatewaySeen)
+    .where(and(eq(gatewaySeen.operator, operator), inArray(gatewaySeen.scope, scopes), onlyIf));
 }
 
 export function grantsOf(db: Db, operator: string, userId: string) {
@@ -123,4 +126,85 @@ export function grantsOf(db: Db, operator: string, userId: string) {
     .select()
     .from(gatewayGrants)
     .where(and(eq(gatewayGrants.operator, operator), eq(gatewayGrants.userId, userId)));
+}
+
+export function grantAt(db: Db, operator: string, userId: string, platform: string) {
+  const isOfUser = and(eq(gatewayGrants.operator, operator), eq(gatewayGrants.userId, userId));
+  return db
+    .select()
+    .from(gatewayGrants)
+    .where(and(isOfUser, eq(gatewayGrants.platform, platform)))
+    .get();
+}
+
+/** Writes a grant down, if its user is (still) there. */
+export function insertGrant(
+  db: Db,
+  operator: string,
+  { userId, platform, sealed }: Pick<GatewayGrant, "userId" | "platform" | "sealed">,
+) {
+  return db
+    .insert(gatewayGrants)
+    .select(
+      sql`SELECT operator, id, ${platform}, ${sealed} FROM gateway_users WHERE operator = ${operator} AND id = ${userId}`,
+    );
+}
+
+export function deleteGrants(db: Db, operator: string, userId: string) {
+  return db.delete(gatewayGrants).where(and(eq(gatewayGrants.operator, operator), eq(gatewayGrants.userId, userId)));
+}
+
+export function deleteUser(db: Db, operator: string, id: string) {
+  return db.delete(gatewayUsers).where(userIs(operator, id)).returning({ id: gatewayUsers.id });
+}
+
+/** The numbers, without their plus, that the user's account has proven. */
+export function phonesOfUser(db: Db, operator: string, id: string) {
+  const account = db.select({ id: gatewayUsers.accountId }).from(gatewayUsers).where(userIs(operator, id));
+  return db
+    .select({ value: accountIdentifiers.value })
+    .from(accountIdentifiers)
+    .where(
+      and(
+        eq(accountIdentifiers.operator, operator),
+        inArray(accountIdentifiers.accountId, account),
+        eq(accountIdentifiers.type, "phone"),
+        isNotNull(accountIdentifiers.verifiedAt),
+      ),
+    );
+}
+
+const FORGET = "forget";
+
+/** Takes the keys from whoever has the number, by an order that counts once. */
+export function forgetByOrder(
+  db: Db,
+  operator: string,
+  { msisdnHash, fingerprint }: { msisdnHash: string; fingerprint: string },
+  now: Date,
+) {
+  const whose = and(eq(gatewayUsers.operator, operator), eq(gatewayUsers.msisdnHash, msisdnHash));
+  return [
+    db.insert(gatewaySeen).values({ operator, scope: FORGET, fingerprint, seenAt: now }).onConflictDoNothing(),
+    db.update(gatewayUsers).set(NO_KEYS).where(and(whose, ifChanged)),
+    deleteSeenOf(db, operator, whose, ifChanged),
+  ] as const;
+}
+
+/** Deletes orders of before `time`. */
+export function deleteOldOrders(db: Db, operator: string, time: Date) {
+  return db
+    .delete(gatewaySeen)
+    .where(and(eq(gatewaySeen.operator, operator), sql`scope = 'forget'`, lt(gatewaySeen.seenAt, time)));
+}
+
+/** Deletes the users whose accounts a subquery names, with all that hangs on them. */
+export function deleteUsersOf(db: Db, operator: string, accounts: Condition) {
+  const theirs = and(eq(gatewayUsers.operator, operator), sql`${gatewayUsers.accountId} IN (${accounts})`);
+  const ids = db.select({ id: gatewayUsers.id }).from(gatewayUsers).where(theirs);
+  return [
+    deleteSeenOf(db, operator, theirs),
+    db.delete(gatewayGrants).where(and(eq(gatewayGrants.operator, operator), inArray(gatewayGrants.userId, ids))),
+    db.delete(gatewayUsers).where(theirs),
+  ] as const;
 }

@@ -46,7 +46,10 @@ export const gatewaySeen = sqliteTable(
     fingerprint: text("fingerprint").notNull(),
     seenAt: instant("seen_at").notNull(),
   },
-  (t) => [primaryKey({ columns: [t.operator, t.scope, t.fingerprint] })],
+  (t) => [
+    primaryKey({ columns: [t.operator, t.scope, t.fingerprint] }),
+    index("gateway_seen_orders").on(t.operator, t.seenAt).where(sql`scope = 'forget'`),
+  ],
 );
 
 export type GatewayUser = typeof gatewayUsers.$inferSelect;
