@@ -1,6 +1,12 @@
 import { Hono } from "hono";
 import { type AppEnv, limitBody } from "#platform/http.ts";
+import { clients } from "./clients/routes.ts";
+import { publish, sms } from "./inbound/routes.ts";
+import { sync } from "./sync/routes.ts";
 import { syncPage } from "./sync-page/routes.ts";
+import { profiles } from "./users/profile-routes.ts";
+import { sessions } from "./users/session-routes.ts";
+import { keyChecks } from "./users/sync-routes.ts";
 import { headers } from "./wire.ts";
 
 /** The SMS gateway: /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*; docs/sms-gateway.md. */
@@ -10,5 +16,5 @@ const PATHS = ["/seeds", "/seeds/*", "/seeders", "/v2/*", "/v3/*", "/sms/*", "/g
 for (const path of PATHS) gateway.use(path, headers, limitBody);
 
 // Each group names its whole paths and says its failures in its own form.
-const groups: Hono<AppEnv>[] = [syncPage];
+const groups: Hono<AppEnv>[] = [sync, keyChecks, profiles, sessions, syncPage, clients, sms, publish];
 for (const group of groups) gateway.route("/", group);
