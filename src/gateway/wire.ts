@@ -33,22 +33,25 @@ export const text = (c: Context, body: string, status: ContentfulStatusCode = 20
   c.body(body, status, { "content-type": "text/plain; charset=utf-8" });
 
 /** A failure as a text: `AppError` says it word by word, and an empty message is an empty body. */
-export const onTextError: ErrorHandler<AppEnv> = (error, c) => {
-  const { status, message } = ours(error);
+export const onTextError: ErrorHandler = (error, c) => {
+  const { status, message } = ours(error, c);
   return text(c, status === 500 ? "" : message, status);
 };
 
-const OOPS = "Oops! Something went wrong. Please try again later.";
+/** What is said of our own faults. */
+export const OOPS = "Oops! Something went wrong. Please try again later.";
 
-/** A failure as `{"error"}`. */
-export const onJsonError: ErrorHandler<AppEnv> = (error, c) => {
-  const { status, message } = ours(error);
+/** A failure as `{"error"}`; an empty message is an empty body here too. */
+export const onJsonError: ErrorHandler = (error, c) => {
+  const { status, message } = ours(error, c);
+  if (message === "") return c.body(null, status);
   return c.json({ error: status === 500 ? OOPS : message }, status);
 };
 
 // What a stranger has written badly was always a 400 here.
-function ours(error: unknown): { status: ContentfulStatusCode; message: string } {
-  const { status, message } = told(error);
+function ours(error: unknown, c: Context): { status: ContentfulStatusCode; message: string } {
+  const { status, message, retryAfter } = told(error);
+  if (retryAfter !== undefined) c.header("Retry-After", String(retryAfter));
   return { status: status === 422 ? 400 : status, message };
 }
 

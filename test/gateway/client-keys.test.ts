@@ -9,7 +9,7 @@ import { envWith } from "../support/world.ts";
 import { aClient } from "./gateway-world.ts";
 
 const probe = new Hono<ClientEnv>();
-probe.onError(onTextError as never);
+probe.onError(onTextError);
 probe.get("/", knowClient, (c) => c.json({ client: c.var.client, isOperator: c.var.isOperator }));
 
 async function ask(authorization?: string, environment: Env = env) {
