@@ -2,6 +2,11 @@ import type { Env } from "#env.ts";
 import { logError } from "#platform/log.ts";
 import { app } from "./app.ts";
 import { playAtOnce } from "./flussonic/play.ts";
+import { sweepTests } from "./gateway/clients/tests.ts";
+import { deliverPublications } from "./gateway/inbound/delivery.ts";
+import { hearInboundSms } from "./gateway/inbound/kannel.ts";
+import { sweepPublications } from "./gateway/inbound/sweep.ts";
+import { forgetDeletedUsers, sweepUsers } from "./gateway/users/leavers.ts";
 import { shieldChores } from "./identity/chores.ts";
 import { forgetDeadTokens, forgetEndedInstalls } from "./identity/installs/installs.ts";
 import { repairTombstones } from "./identity/sessions/sessions.ts";
@@ -44,8 +49,12 @@ export default {
         return deliverCalls(batch, env);
       case "panels":
         return deliverKeys(batch, env);
+      case "publications":
+        return deliverPublications(batch, env);
       case "signals":
         await forgetDeadTokens(env, batch);
+        await forgetDeletedUsers(env, batch);
+        await hearInboundSms(env, batch);
         await hearSignals(batch, env);
         return forgetEndedInstalls(env);
       case "messages-dead":
@@ -64,6 +73,7 @@ export default {
       sweepMessages(env),
       sweepCalls(env),
       sweepInvoices(env),
+      sweepPublications(env),
       sweepKeys(env),
       repairTombstones(env),
       shieldChores(env),
@@ -77,6 +87,8 @@ export default {
       forgetOldDesk(env),
       sweepFragments(env),
       sweepFaces(env),
+      sweepUsers(env),
+      sweepTests(env),
     ]);
     for (const round of rounds) if (round.status === "rejected") logError("cron", round.reason);
   },

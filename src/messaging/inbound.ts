@@ -1,6 +1,7 @@
 import { type Env, settings } from "#env.ts";
 import { database } from "#platform/db.ts";
 import { parsePhone } from "#platform/phones.ts";
+import { announce } from "#platform/signals.ts";
 import { insertInbound } from "./queries.ts";
 
 export interface InboundSms {
@@ -14,11 +15,12 @@ export interface InboundSms {
 }
 
 const LONGEST_NUMBER = 32;
-const LONGEST_TEXT = 2_000;
+/** More than any URL that reaches us can hold. An SMS may be encrypted, and with its end cut off nobody could open it. */
+const LONGEST_TEXT = 16_000;
 const CLOCK_ERROR_MS = 3_600_000;
 
 /**
- * Keeps an SMS that somebody sent to us, once. What is too long is cut and not refused, because Kannel
+ * Keeps an SMS that somebody sent to us, once, and tells the parts above. What is too long is cut and not refused, because Kannel
  * would bring a refused one again and again.
  */
 export async function receiveSms(
@@ -34,6 +36,7 @@ export async function receiveSms(
     text: cut(text, LONGEST_TEXT),
     receivedAt: timeOf(sentAt, now),
   });
+  await announce(env, { type: "sms.received", operator: OPERATOR, id });
 }
 
 /** A phone as we store phones; a short code or a name (`1234`, `BANK`) as it came. */

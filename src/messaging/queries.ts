@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, inArray, lte, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lte, or, type SQL, sql } from "drizzle-orm";
 import type { Db } from "#platform/db.ts";
 import { type InboundMessage, inboundMessages, type Message, messages } from "./tables.ts";
 
@@ -124,6 +124,35 @@ export function insertInbound(db: Db, operator: string, message: Omit<InboundMes
     .values({ operator, ...message })
     .onConflictDoNothing();
 }
+
+/** Those of these inbound SMS that nobody above has heard of. */
+export function inboundAmong(db: Db, operator: string, ids: readonly string[]) {
+  return db
+    .select()
+    .from(inboundMessages)
+    .where(and(eq(inboundMessages.operator, operator), isUnheard, inArray(inboundMessages.id, listed(ids))));
+}
+
+/** What nobody above has heard of and was received after `since`, the oldest first. */
+export function unheardInbound(db: Db, operator: string, since: Date, limit: number) {
+  return db
+    .select()
+    .from(inboundMessages)
+    .where(and(eq(inboundMessages.operator, operator), isUnheard, gt(inboundMessages.receivedAt, since)))
+    .orderBy(asc(inboundMessages.receivedAt))
+    .limit(limit);
+}
+
+export function markHeard(db: Db, operator: string, ids: readonly string[], now: Date) {
+  return db
+    .update(inboundMessages)
+    .set({ heardAt: now })
+    .where(and(eq(inboundMessages.operator, operator), isUnheard, inArray(inboundMessages.id, listed(ids))));
+}
+
+const isUnheard = isNull(inboundMessages.heardAt);
+
+const listed = (ids: readonly string[]): SQL => sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`;
 
 export function deleteInboundBefore(db: Db, operator: string, time: Date, limit: number) {
   const { id, receivedAt } = inboundMessages;

@@ -16,6 +16,8 @@ export const Signal = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cameras.revoked") }),
   /** The push service knew no install behind this token at `at`, ms since 1970. An app that has registered it since is there. */
   z.object({ type: z.literal("push.unregistered"), operator: z.string(), token: z.string(), at: z.int() }),
+  /** An SMS came to us; the id is Kannel's. */
+  z.object({ type: z.literal("sms.received"), operator: z.string(), id: z.string() }),
   /** Events wait in D1 for the operator's ClickHouse. */
   z.object({ type: z.literal("events.waiting") }),
 ]);
