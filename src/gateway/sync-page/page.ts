@@ -51,6 +51,8 @@ function headersWith(nonce: string, sockets: string): Record<string, string> {
       .join("; "),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    // As the gateway's other answers, without the names that browsers complain about on a page.
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
