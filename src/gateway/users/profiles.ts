@@ -1,7 +1,7 @@
 import { type Env, type Settings, settings } from "#env.ts";
 import { accountOf } from "#identity/accounts/accounts.ts";
 import { unlockPasswordOf } from "#identity/login/password-login.ts";
-import { database, isDuplicate, type Statement } from "#platform/db.ts";
+import { database, isDuplicate } from "#platform/db.ts";
 import { AppError } from "#platform/errors.ts";
 import { hashPassword } from "#platform/passwords.ts";
 import { hashed } from "../crypto/hashes.ts";
@@ -62,15 +62,13 @@ export async function createUser(env: Env, user: NewUser, now = new Date()): Pro
   const account = await accountOf(env, OPERATOR, { type: "phone", value: msisdn.slice(1) }, now);
   const id = crypto.randomUUID();
   const phc = await hashPassword(user.password, PEPPERS);
-  const [first, ...rest] = [
-    insertUser(db, {
-      ...{ operator: OPERATOR, id, accountId: account.id, msisdnHash, phc },
-      ...{ name: user.name || null, createdAt: now },
-    }),
-    ...(await grantStatements(env, id, user.platforms)),
-  ] as const;
+  const fresh = { operator: OPERATOR, id, accountId: account.id, msisdnHash, name: user.name || null, phc };
+  const grants = await sealAll(env, id, user.platforms);
   try {
-    await db.batch([first, ...rest]);
+    await db.batch([
+      insertUser(db, { ...fresh, createdAt: now }),
+      ...grants.map((grant) => insertGrant(db, OPERATOR, grant)),
+    ]);
   } catch (error) {
     if (isDuplicate(error)) throw taken();
     throw error;
@@ -92,12 +90,13 @@ function demandKnown(config: Settings, platforms: readonly NewGrant[]): void {
   if (unknown) throw new AppError("invalid", `Unknown platform: ${unknown.name}`);
 }
 
-const grantStatements = (env: Env, userId: string, grants: readonly NewGrant[]): Promise<Statement[]> =>
+const sealAll = (env: Env, userId: string, grants: readonly NewGrant[]) =>
   Promise.all(
-    grants.map(async ({ name, ...grant }) => {
-      const sealed = await sealGrant(env, userId, name, grant);
-      return insertGrant(database(env), settings(env).OPERATOR, { userId, platform: name, sealed });
-    }),
+    grants.map(async ({ name, ...grant }) => ({
+      userId,
+      platform: name,
+      sealed: await sealGrant(env, userId, name, grant),
+    })),
   );
 
 /** The profile. Throws AppError `not_found`. */
@@ -137,13 +136,11 @@ export async function changeUser(env: Env, id: string, change: ProfileChange): P
   if (platforms) demandKnown(config, platforms);
   await profileOf(env, id);
   const phc = password === undefined ? undefined : await hashPassword(password, PEPPERS);
-  const [first, ...rest]: Statement[] = [
-    ...(phc === undefined && name === undefined
-      ? []
-      : [updateUser(db, OPERATOR, id, { ...(phc && { phc }), ...(name !== undefined && { name: name || null }) })]),
-    ...(platforms ? [deleteGrants(db, OPERATOR, id), ...(await grantStatements(env, id, platforms))] : []),
-  ];
-  if (first) await db.batch([first, ...rest]);
+  const grants = platforms && (await sealAll(env, id, platforms));
+  await db.batch([
+    updateUser(db, OPERATOR, id, { ...(phc && { phc }), ...(name !== undefined && { name: name || null }) }),
+    ...(grants ? [deleteGrants(db, OPERATOR, id), ...grants.map((grant) => insertGrant(db, OPERATOR, grant))] : []),
+  ]);
   if (phc !== undefined) await unlockPasswordOf(env, OPERATOR, triesOf(id));
   return profileOf(env, id);
 }

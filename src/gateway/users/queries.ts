@@ -45,7 +45,11 @@ export function insertUser(db: Db, user: typeof gatewayUsers.$inferInsert) {
 
 /** Changes a user who is there. */
 export function updateUser(db: Db, operator: string, id: string, change: Partial<Pick<GatewayUser, "name" | "phc">>) {
-  return db.update(gatewayUsers).set(change).where(userIs(operator, id)).returning({ id: gatewayUsers.id });
+  return db
+    .update(gatewayUsers)
+    .set({ id, ...change })
+    .where(userIs(operator, id))
+    .returning({ id: gatewayUsers.id });
 }
 
 /** Replaces a hash by one that costs as much as today's do, unless the password has changed meanwhile. */
