@@ -31,7 +31,7 @@ export interface Bundle {
 }
 
 const RUNTIME = { compatibility_date: "2026-11-01", compatibility_flags: ["nodejs_compat"] };
-const RULES = [{ type: "Data", globs: ["**/*.ttf"] }];
+const RULES = [{ type: "Data", globs: ["**/*.ttf", "**/*.bin"] }];
 
 type ModuleType = "Data" | "Text";
 /** How a file that wrangler lays beside the script is read, by the end of its name. */
