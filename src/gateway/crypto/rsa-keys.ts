@@ -33,7 +33,10 @@ function parseServerKey(pem: string): ServerKey {
   }
 }
 
-/** The key of a client's phone; undefined for anything but RSA of 2048 to 4096 bits. Lines may have any width and end, or none. */
+/**
+ * The key of a client's phone; undefined for anything but RSA of 2048 to 4096 bits with one of the usual exponents, the only ones that
+ * WebCrypto verifies with. Lines may have any width and end, or none.
+ */
 export function clientKey(pem: string): KeyObject | undefined {
   const der = spkiOf(pem);
   if (!der) return undefined;
@@ -56,6 +59,7 @@ export function spkiOf(pem: string): Buffer | undefined {
 export const sizeOf = (key: KeyObject): number => Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
 
 function isStrong(key: KeyObject): boolean {
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return key.asymmetricKeyType === "rsa" && bits >= 2048 && bits <= 4096;
+  const { modulusLength = 0, publicExponent } = key.asymmetricKeyDetails ?? {};
+  if (publicExponent !== 3n && publicExponent !== 65_537n) return false;
+  return key.asymmetricKeyType === "rsa" && modulusLength >= 2048 && modulusLength <= 4096;
 }
