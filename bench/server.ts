@@ -35,7 +35,7 @@ const RULES = [{ type: "Data", globs: ["**/*.ttf", "**/*.bin"] }];
 
 type ModuleType = "Data" | "Text";
 /** How a file that wrangler lays beside the script is read, by the end of its name. */
-const MODULE_TYPES: Record<string, ModuleType> = { ".ttf": "Data", ".html": "Text" };
+const MODULE_TYPES: Record<string, ModuleType> = { ".ttf": "Data", ".bin": "Data", ".html": "Text" };
 
 /** Bundles as a deploy does: the product, or another `entry` of this folder with the same runtime and no bindings. */
 export function bundle(folder: string, entry?: string): Bundle {
