@@ -7,10 +7,13 @@ import { syncPage } from "./sync-page/routes.ts";
 import { profiles } from "./users/profile-routes.ts";
 import { sessions } from "./users/session-routes.ts";
 import { keyChecks } from "./users/sync-routes.ts";
-import { headers } from "./wire.ts";
+import { headers, onJsonError, onTextError } from "./wire.ts";
 
 /** The SMS gateway: /seeds*, /v2/*, /sms/platform/*, /v3/*, /gateway/*; docs/sms-gateway.md. */
 export const gateway = new Hono<AppEnv>();
+
+// What fails before a group is reached: a body that is too large.
+gateway.onError((error, c) => (/^\/(v3|v2\/users)(\/|$)/.test(c.req.path) ? onJsonError : onTextError)(error, c));
 
 const PATHS = ["/seeds", "/seeds/*", "/seeders", "/v2/*", "/v3/*", "/sms/*", "/gateway/*"];
 for (const path of PATHS) gateway.use(path, headers, limitBody);

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { requireToken } from "#operator/integration-token.ts";
 import { AppError } from "#platform/errors.ts";
 import type { AppEnv } from "#platform/http.ts";
-import { lenientObject } from "../wire.ts";
+import { anyObject } from "../wire.ts";
 import { addClient, changeClient, removeClient, renewKey } from "./clients.ts";
 import { wordsIn } from "./filters.ts";
 import { ClientItem, clientItem, describe } from "./views.ts";
@@ -47,7 +47,7 @@ function fields<S extends z.ZodType>(
   schema: S,
 ): MiddlewareHandler<AppEnv, string, { in: { json: z.input<S> }; out: { json: z.output<S> } }> {
   const parse: MiddlewareHandler = async (c, next) => {
-    const result = schema.safeParse(await lenientObject(c, "The body must be a JSON object."));
+    const result = schema.safeParse(await anyObject(c, "The body must be a JSON object."));
     if (!result.success) throw new AppError("invalid", result.error.issues[0]!.message);
     c.req.addValidatedData("json", result.data as object);
     await next();
