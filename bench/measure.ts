@@ -107,7 +107,8 @@ const perSecondOf = ({ requests, seconds }: Run) => requests / seconds;
 const sum = <T>(list: T[], of: (each: T) => number) => list.reduce((total, each) => total + of(each), 0);
 const median = (numbers: number[]) => quantile(numbers, 0.5);
 
-function quantile(numbers: number[], part: number): number {
+/** Which of the numbers that part of them does not exceed. */
+export function quantile(numbers: number[], part: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!;
 }

@@ -2,6 +2,8 @@ import { CONNECTIONS, type Figures } from "./measure.ts";
 import type { Plan } from "./plans.ts";
 import type { Row } from "./round-trips.ts";
 import type { StartUp } from "./start-up.ts";
+import { RHYTHM, type Spread, type SyncFigures } from "./sync.ts";
+import type { HandshakeFigures, Rate } from "./sync-handshakes.ts";
 
 /** Everything that was measured, as Markdown. */
 export function report(
@@ -9,6 +11,7 @@ export function report(
   { size, gzipped, milliseconds, empty }: StartUp,
   rows: Row[],
   plans: Plan[],
+  sync: Sync,
 ): string {
   return [
     "## Throughput, as a share of the empty Hono route in the same round",
@@ -46,8 +49,44 @@ export function report(
       ]),
     ),
     planTable(plans),
+    syncTables(sync),
   ].join("\n\n");
 }
+
+interface Sync {
+  held: SyncFigures;
+  handshakes: HandshakeFigures;
+}
+
+/** How many sync sessions there were at once, how punctual, and how many of them end with a key. */
+export const syncTables = ({ held, handshakes }: Sync): string =>
+  [
+    `## Sync sessions, one object and one hibernating socket each, ${RHYTHM.changes} codes of ${RHYTHM.sleepMs / 1000} s`,
+    table(
+      ["", ""],
+      [
+        ["sockets held", String(held.held)],
+        ["memory per socket, KiB", held.memory.toFixed(0)],
+        ["until a socket is open, ms", spread(held.opening)],
+        ["frames, missing, doubled", `${held.frames}, ${held.missing}, ${held.doubled}`],
+        ["frames late, ms", spread(held.lateness)],
+        ["rows written in D1 while nobody does anything", String(held.writes)],
+        ["processor meanwhile", `${(held.cpu * 100).toFixed(0)} %`],
+      ],
+    ),
+    table(
+      ["", "per second", "CPU, ms"],
+      [
+        rate("handshake", handshakes.handshake),
+        rate("verification, with the password's hash", handshakes.verification),
+        rate("both steps", handshakes.both),
+      ],
+    ),
+  ].join("\n\n");
+
+const spread = ({ p50, p99, max }: Spread) => `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, at most ${max.toFixed(1)}`;
+
+const rate = (name: string, { perSecond, cpu }: Rate) => [name, perSecond.toFixed(1), cpu.toFixed(1)];
 
 /** What each read asks the database, and how it is found. */
 export const planTable = (plans: Plan[]): string =>

@@ -17,6 +17,8 @@ export interface Server {
   db: D1Database;
   /** CPU seconds that workerd has used so far. */
   cpuSeconds(): number;
+  /** How much memory workerd holds. */
+  memoryBytes(): number;
   /** Waits until it has nothing more to do: what follows an answer must not be charged to the next target. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -82,6 +84,7 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
     empty: await miniflare.unsafeGetDirectURL("empty"),
     db,
     cpuSeconds: () => cpuSeconds(pid),
+    memoryBytes: () => memoryBytes(pid),
     idle: () => idle(pid),
     stop: () => miniflare.dispose(),
   };
@@ -109,6 +112,11 @@ function cpuSeconds(pid: number): number {
   const stat = statOf(pid);
   if (!stat) throw new Error("workerd is gone");
   return stat.ticks / TICKS_PER_SECOND;
+}
+
+function memoryBytes(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1];
+  return Number(kib) * 1024;
 }
 
 async function idle(pid: number): Promise<void> {

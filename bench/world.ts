@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { BOOTSTRAP_TOKEN } from "../test/e2e/support/shield.ts";
 import type { Kannel } from "./kannel.ts";
 
@@ -8,6 +8,8 @@ export const variables = (kannel: Kannel): Record<string, string> => ({
   ...{ KANNEL_URL: kannel.url, KANNEL_USER: "bench", KANNEL_PASS: "bench", KANNEL_FROM: "bench" },
   ...{ INTEGRATION_TOKEN: TOKEN, KANNEL_HOOK_SECRET: secret(), PANEL_HOSTS: "127.0.0.1" },
   BOOTSTRAP_TOKEN,
+  ...{ GATEWAY_OPEN: "1", GATEWAY_PRIVATE_KEY, GATEWAY_HASHING_SALT: secret(), GATEWAY_SHARED_KEY: secret() },
+  PUBLISHER_URL: kannel.url,
   ...{ MASTER_KEY: secret(), SIGNING_KEYS: secret(), PEPPERS: secret() },
   LIMITS: JSON.stringify({
     ...{ addressPerHour: 1e6, addressPerDay: 1e6, addressFailuresPerDay: 1e6, countryPerHour: 1e7, countryPerDay: 1e7 },
@@ -17,6 +19,11 @@ export const variables = (kannel: Kannel): Record<string, string> => ({
 
 const secret = () => randomBytes(32).toString("base64");
 export const TOKEN = secret();
+
+const { privateKey: GATEWAY_PRIVATE_KEY } = generateKeyPairSync("rsa", {
+  ...{ modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" } },
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+});
 
 /** Numbers that nobody else has, one after the other. */
 let last = 79_160_000_000;

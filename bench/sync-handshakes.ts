@@ -1,0 +1,127 @@
+import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt } from "node:crypto";
+import { type Answer, type Load, saturate, wire } from "./load.ts";
+import type { Server } from "./server.ts";
+import { comes, newSession, phoneHeaders, type Watched, watch } from "./sync-session.ts";
+import { aPhone, TOKEN } from "./world.ts";
+
+const CONNECTIONS = 16;
+const USERS = 96;
+/** Handshakes are too quick for so few. */
+const HANDSHAKES = 1_000;
+const LONGEST_SECONDS = 120;
+const ACKNOWLEDGED_WITHIN_MS = 5_000;
+const PASSWORD = "seventeen quiet lamps";
+
+export interface Rate {
+  perSecond: number;
+  /** ms of workerd's CPU, for each. */
+  cpu: number;
+}
+
+export interface HandshakeFigures {
+  handshake: Rate;
+  /** With the hash of the password. */
+  verification: Rate;
+  /** One after the other, as an app makes them. */
+  both: Rate;
+}
+
+interface App {
+  user: string;
+  session: string;
+}
+
+const app = generateKeyPairSync("rsa", {
+  ...{ modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" } },
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+});
+const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
+const json = { "Content-Type": "application/json" };
+
+/** Phones that scan a code and say their key, and then their password, sixteen at a time; a page shows the code to each. */
+export async function shakeHands(server: Server): Promise<HandshakeFigures> {
+  const handshake = await run(server, await handshakes(server.yardgate), HANDSHAKES);
+  const users = await Promise.all(Array.from({ length: USERS }, () => aUser(server.yardgate)));
+  const pages = await Promise.all(
+    users.map(async (user) => watch(server.yardgate, await newSession(server.yardgate, user))),
+  );
+  const apps = users.map((user, n) => ({ user, session: pages[n]!.session }));
+  await run(server, handshakeOf(server.yardgate, apps), USERS);
+  const verification = await run(server, await verificationOf(server.yardgate, apps), USERS);
+  await demandAcknowledged(pages);
+  return { handshake, verification, both: inTurn(handshake, verification) };
+}
+
+const inTurn = (a: Rate, b: Rate): Rate => ({
+  ...{ perSecond: 1 / (1 / a.perSecond + 1 / b.perSecond), cpu: a.cpu + b.cpu },
+});
+
+async function run(server: Server, load: Load, limit: number): Promise<Rate> {
+  await server.idle();
+  const before = server.cpuSeconds();
+  const { requests, seconds } = await saturate(load, { connections: CONNECTIONS, seconds: LONGEST_SECONDS, limit });
+  if (requests < limit) throw new Error(`only ${requests} of ${limit} within ${LONGEST_SECONDS} s`);
+  return { perSecond: requests / seconds, cpu: ((server.cpuSeconds() - before) / requests) * 1000 };
+}
+
+/** Of users whom nobody knows: that is seen only with the password. */
+async function handshakes(url: URL): Promise<Load> {
+  const paths = await Promise.all(Array.from({ length: HANDSHAKES }, (_, n) => newSession(url, `phone-${n}`)));
+  return handshakeOf(
+    url,
+    paths.map((path) => {
+      const [user, session] = path.split("/").slice(-2);
+      return { user: user!, session: session! };
+    }),
+  );
+}
+
+function handshakeOf(url: URL, apps: App[]): Load {
+  const body = JSON.stringify({ public_key: app.publicKey });
+  return {
+    ...{ url, check: demandOk },
+    request: (n) => wire("POST", `${pathOf(apps[n]!)}/handshake`, { headers: { ...json, ...phoneHeaders(n) }, body }),
+  };
+}
+
+async function verificationOf(url: URL, apps: App[]): Promise<Load> {
+  const key = await (await fetch(new URL("/v2/sync/public-key", url))).text();
+  const requests = apps.map((each, n) => {
+    const password = publicEncrypt({ key, ...padding }, Buffer.from(PASSWORD)).toString("base64");
+    const body = JSON.stringify({ password, decryption_hash: "sha256", encryption_hash: "sha256" });
+    return wire("POST", pathOf(each), { headers: { ...json, ...phoneHeaders(n) }, body });
+  });
+  return {
+    ...{ url, request: (n) => requests[n]! },
+    check(answer) {
+      demandOk(answer);
+      const { shared_key } = JSON.parse(answer.body) as { shared_key: string };
+      const sharedKey = privateDecrypt({ key: app.privateKey, ...padding }, Buffer.from(shared_key, "base64"));
+      if (!/^[0-9a-f]{32}$/.test(sharedKey.toString())) throw new Error(`${sharedKey} is no shared key`);
+    },
+  };
+}
+
+const pathOf = ({ user, session }: App) => `/v2/sync/users/${user}/sessions/${session}`;
+
+function demandOk(answer: Answer): void {
+  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.body}`);
+}
+
+async function aUser(url: URL): Promise<string> {
+  const answer = await fetch(new URL("/v2/users", url), {
+    method: "POST",
+    headers: { ...json, Authorization: `Bearer ${TOKEN}` },
+    body: JSON.stringify({ phone_number: `+${aPhone()}`, password: PASSWORD, platforms: [] }),
+  });
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`a user was answered ${answer.status}: ${text}`);
+  return (JSON.parse(text) as { id: string }).id;
+}
+
+async function demandAcknowledged(pages: Watched[]): Promise<void> {
+  const isTold = ({ frames, closed }: Watched) =>
+    closed === 1000 && ["201- pause", "200- ack"].every((word) => frames.some(({ text }) => text === word));
+  if (!(await comes(() => pages.every(isTold), ACKNOWLEDGED_WITHIN_MS)))
+    throw new Error(`${pages.filter((page) => !isTold(page)).length} pages were not told that the sync is done`);
+}
