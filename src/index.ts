@@ -6,6 +6,7 @@ import { sweepTests } from "./gateway/clients/tests.ts";
 import { deliverPublications } from "./gateway/inbound/delivery.ts";
 import { hearInboundSms } from "./gateway/inbound/kannel.ts";
 import { sweepPublications } from "./gateway/inbound/sweep.ts";
+import { sweepSeeds } from "./gateway/seeds/sweep.ts";
 import { forgetDeletedUsers, sweepUsers } from "./gateway/users/leavers.ts";
 import { shieldChores } from "./identity/chores.ts";
 import { forgetDeadTokens, forgetEndedInstalls } from "./identity/installs/installs.ts";
@@ -87,6 +88,7 @@ export default {
       forgetOldDesk(env),
       sweepFragments(env),
       sweepFaces(env),
+      sweepSeeds(env),
       sweepUsers(env),
       sweepTests(env),
     ]);

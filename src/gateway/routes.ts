@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { type AppEnv, limitBody } from "#platform/http.ts";
 import { clients } from "./clients/routes.ts";
 import { publish, sms } from "./inbound/routes.ts";
+import { seeds } from "./seeds/routes.ts";
 import { sync } from "./sync/routes.ts";
 import { syncPage } from "./sync-page/routes.ts";
 import { profiles } from "./users/profile-routes.ts";
@@ -19,5 +20,5 @@ const PATHS = ["/seeds", "/seeds/*", "/seeders", "/v2/*", "/v3/*", "/sms/*", "/g
 for (const path of PATHS) gateway.use(path, headers, limitBody);
 
 // Each group names its whole paths and says its failures in its own form.
-const groups: Hono<AppEnv>[] = [sync, keyChecks, profiles, sessions, syncPage, clients, sms, publish];
+const groups: Hono<AppEnv>[] = [seeds, sync, keyChecks, profiles, sessions, syncPage, clients, sms, publish];
 for (const group of groups) gateway.route("/", group);
