@@ -1,47 +1,15 @@
-import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { Env } from "#env.ts";
 import { randomDigits } from "#platform/crypto.ts";
 import { countedEnv } from "../support/counted.ts";
-import { call, envWith } from "../support/world.ts";
 import { aClient, aNumber } from "./gateway-world.ts";
+import { age, anImsi, ask, byOperator, type Given, keyed, numberOf, open, ping, told } from "./seeds-world.ts";
 
-const open = () => envWith({ GATEWAY_OPEN: "1" });
-const operator = { authorization: `Bearer ${env.INTEGRATION_TOKEN}` };
-const keyed = ({ key }: { key: string }) => ({ authorization: `Bearer ${key}` });
-
-/** An IMSI that nobody else has, of the first Cameroonian operator. */
-const anImsi = () => `62401${randomDigits(10)}`;
-
-interface Given {
-  headers?: Record<string, string>;
-  env?: Env;
-}
-
-async function ask(method: string, path: string, body: unknown, { headers = {}, env: environment = env }: Given = {}) {
-  const init = { method, headers: { "content-type": "application/json", ...headers } };
-  const sent = body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) };
-  return call(path, { ...init, ...sent }, environment);
-}
-
-async function told(...request: Parameters<typeof ask>): Promise<string> {
-  const response = await ask(...request);
-  return `${response.status} ${await response.text()}`;
-}
-
-const ping = (imsi: string, msisdn: string, given: Given = {}, seed_type = "seed") =>
-  told("POST", "/seeds/ping", { IMSI: imsi, MSISDN: msisdn, seed_type }, given);
-
-const numberOf = (imsi: string) => told("GET", `/seeds/${imsi}`, undefined, { headers: operator });
-
-async function listed(path: string, imsi: string, given: Given = { headers: operator }) {
+async function listed(path: string, imsi: string, given: Given = { headers: byOperator }) {
   const response = await ask("GET", path, undefined, given);
   expect(response.status).toBe(200);
   return ((await response.json()) as { IMSI: string }[]).filter(({ IMSI }) => IMSI === imsi);
 }
-
-const age = (imsi: string, ms: number) =>
-  env.DB.prepare("UPDATE gateway_seeds SET pinged_at = pinged_at - ? WHERE imsi = ?").bind(ms, imsi).run();
 
 test("a ping answers its time, which grows from one to the next however fast they come", async () => {
   const [imsi, msisdn] = [anImsi(), aNumber()];
