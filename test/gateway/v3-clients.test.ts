@@ -7,7 +7,7 @@ import { database } from "#platform/db.ts";
 import { countedEnv } from "../support/counted.ts";
 import { call, envWith } from "../support/world.ts";
 import { aNumber } from "./gateway-world.ts";
-import { aCountry, anAddedClient, type Item, publishedAt, v3 } from "./v3.ts";
+import { aCountry, anAddedClient, asOperator, type Item, publishedAt, v3 } from "./v3.ts";
 
 const list = async (query: Record<string, string>) => {
   const { data, status } = await v3<Item[]>(`clients?${new URLSearchParams(query)}`, { headers: {} });
@@ -99,6 +99,14 @@ test.each([
 ])("a client with %s is refused in one sentence", async (_, body, error) => {
   const answer = await v3("clients", { method: "POST", body });
   expect([answer.status, answer.data]).toEqual([400, { error }]);
+});
+
+test("the fields are read whatever the content type says, and a body without end is not read at all", async () => {
+  const headers = { ...asOperator, "content-type": "application/x-www-form-urlencoded" };
+  const added = await v3("clients", { method: "POST", headers, body: { msisdn: aNumber() } });
+  expect(added.status).toBe(201);
+  const long = await v3("clients", { method: "POST", body: { msisdn: aNumber(), more: "x".repeat(300_000) } });
+  expect([long.status, long.data]).toEqual([413, { error: expect.any(String) }]);
 });
 
 test("a client's fields change one by one, and are found by what they are now", async () => {
