@@ -1,13 +1,19 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 
-/** Debian package of each program. Only the programs are used, each with a configuration and ports of the test. */
+export const CHROMIUM = "/usr/bin/chromium";
+
+/** Debian package of each program, and of letters. Only the programs are used, each with a configuration and ports of the test. */
 const PROGRAMS = {
   "/usr/sbin/bearerbox": "kannel",
   "/usr/sbin/smsbox": "kannel",
   "/usr/sbin/nginx": "nginx-core",
   "/usr/bin/ffmpeg": "ffmpeg",
   "/usr/bin/ffprobe": "ffmpeg",
+  "/usr/bin/openssl": "openssl",
+  "/usr/bin/curl": "curl",
+  [CHROMIUM]: "chromium",
+  "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf": "fonts-dejavu-core", // without any, Chromium's pages have no letters
 };
 
 /** Vitest's global set-up: says how to get what is missing, or gets it where CI runs as root. */
