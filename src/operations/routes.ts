@@ -8,9 +8,11 @@ import { auth } from "./auth.ts";
 import { clients } from "./clients.ts";
 import { customerCodes } from "./customer-codes.ts";
 import { customers } from "./customers.ts";
+import { deadLetters } from "./dead-letters.ts";
 import { devices } from "./devices.ts";
 import { domains } from "./domains.ts";
 import { sameOrigin } from "./gate.ts";
+import { gatewayMessages } from "./gateway-messages.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import { keys } from "./keys.ts";
 import { messages } from "./messages.ts";
@@ -33,6 +35,8 @@ for (const part of [
   domains,
   devices,
   messages,
+  gatewayMessages,
+  deadLetters,
   gatewayRoutes,
   audit,
 ])

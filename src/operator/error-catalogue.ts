@@ -132,6 +132,7 @@ export const CATALOGUE = {
   login_taken: entry(7013, 409, "The login is taken", "Логин занят"),
   setup_link_invalid: entry(7014, 401, "The link is used or too old", "Ссылка использована или устарела"),
   reveal_limit: entry(7015, 429, "Enough for today", "Лимит на сегодня исчерпан"),
+  message_not_found: entry(7016, 404, "There is no such message", "Такого сообщения нет"),
   config_unavailable: entry(8001, 503, "The service is not configured", "Сервис не настроен"),
   drm_unavailable: entry(8002, 503, "Try again later", "Попробуйте позже"),
   internal_error: entry(9000, 500, "Something went wrong", "Что-то пошло не так"),
