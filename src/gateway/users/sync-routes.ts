@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { cors } from "hono/cors";
 import type { AppEnv } from "#platform/http.ts";
 import { digestNamed } from "../crypto/oaep.ts";
 import { demandText, lenientObject, onTextError, text } from "../wire.ts";
@@ -7,8 +6,6 @@ import { forgetKey, keyOf } from "./verification.ts";
 
 /** /v2/sync/users/verification and DELETE /v2/sync/users: whether a key is still the one, and that it is to be forgotten. */
 export const keyChecks = new Hono<AppEnv>().onError(onTextError);
-
-keyChecks.use("/v2/sync/users/verification", cors());
 
 keyChecks.post("/v2/sync/users/verification", async (c) => {
   const { msisdn, msisdn_signature, mgf1ParameterSpec, hashingAlgorithm } = await lenientObject(c);

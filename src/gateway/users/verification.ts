@@ -30,12 +30,12 @@ export interface KeyQuestion {
 export async function keyOf(env: Env, { msisdn, signature, digests }: KeyQuestion): Promise<string> {
   const hash = rsaOpen(serverKey(env).privateKey, msisdn, digests);
   if (hash === undefined) throw refused("error with decryption");
-  const user = await orUnavailable(userByHash(env, hash));
+  const user = await orUnavailable(() => userByHash(env, hash));
   if (!user?.sharedKey) throw refused("no shared key for user");
   const key = user.publicKey === null ? undefined : clientKey(user.publicKey);
   if (!user.publicKey || !key) throw refused("no public key for user");
   if (!bytesOfBase64(signature)) throw new AppError("invalid", "signing check error");
-  if (!(await orUnavailable(verifyPss(user.publicKey, signature, hash)))) throw refused("unknown signature request");
+  if (!(await verifyPss(user.publicKey, signature, hash))) throw refused("unknown signature request");
   const sharedKey = await openSharedKey(env, user.id, user.sharedKey);
   return rsaSeal(key, sharedKey, { label: user.label ?? "sha256", mgf1: "sha1" });
 }
@@ -48,14 +48,13 @@ export async function forgetKey(env: Env, order: string, now = new Date()): Prom
   const [db, { OPERATOR, GATEWAY_SHARED_KEY }] = [database(env), settings(env)];
   const opened = GATEWAY_SHARED_KEY === undefined ? undefined : openBroadcast(GATEWAY_SHARED_KEY, order);
   if (!opened) throw refused("failed to decrypt");
-  await orUnavailable(db.batch(forgetByOrder(db, OPERATOR, opened, now)));
+  await orUnavailable(() => db.batch(forgetByOrder(db, OPERATOR, opened, now)));
 }
 
-async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+async function orUnavailable<T>(ask: () => Promise<T>): Promise<T> {
   try {
-    return await work;
+    return await ask();
   } catch (cause) {
-    if (cause instanceof AppError) throw cause;
     logError("the gateway's users cannot be asked", cause);
     throw new AppError("unavailable", "", { cause });
   }
