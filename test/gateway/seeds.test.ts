@@ -54,7 +54,7 @@ test("an IMSI may hold letters, digits and _, and be a number in JSON", async ()
   expect([await numberOf(named), await numberOf(String(numeric))]).toEqual([`200 ${msisdn}`, `200 ${msisdn}`]);
 });
 
-test("General 24: a ping of more than anybody has to say is refused", async () => {
+test("Hole 24: a ping of more than anybody has to say is refused", async () => {
   const body = { IMSI: anImsi(), MSISDN: aNumber(), seed_type: "seed", more: "x".repeat(20_000) };
   expect(await told("POST", "/seeds/ping", body, { env: open() })).toMatch(/^413 /);
 });

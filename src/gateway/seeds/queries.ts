@@ -77,10 +77,11 @@ function logFrom(db: Db, operator: string, id: string, heard: Heard, said: SQL, 
   const { imsi, client, address, now, loggedSince } = heard;
   const ofSeed = and(eq(log.operator, operator), eq(log.imsi, imsi));
   const latest = sql`SELECT max(${log.at}) FROM ${log} WHERE ${ofSeed}`;
-  const same = and(ofSeed, sql`${log.msisdn} = said.msisdn`, sql`${log.seedType} = said.seed_type`);
+  // One range of the index: what is recent, or else the latest.
+  const lately = sql`${log.at} >= min(${loggedSince.getTime()}, (${latest}))`;
+  const same = and(sql`${log.msisdn} = said.msisdn`, sql`${log.seedType} = said.seed_type`);
   const byTheSame = and(sql`${log.client} IS ${client}`, eq(log.address, address));
-  const recently = or(gte(log.at, loggedSince), sql`${log.at} = (${latest})`);
-  const isLogged = sql`EXISTS (SELECT 1 FROM ${log} WHERE ${and(same, byTheSame, recently)})`;
+  const isLogged = sql`EXISTS (SELECT 1 FROM ${log} WHERE ${and(ofSeed, lately, same, byTheSame)})`;
   return db.insert(log).select(
     sql`SELECT ${operator}, ${id}, ${imsi}, said.msisdn, said.seed_type, ${client}, ${address}, ${now.getTime()}
       FROM (${said}) AS said WHERE ${condition} AND NOT ${isLogged}`,

@@ -12,7 +12,8 @@ import { findSeeds, type LiveSeed, numberOfSeed } from "./seeds.ts";
 /** /seeds*, /seeders: phones that relay SMS say that they are there and which number they have, and others find them. */
 export const seeds = new Hono<AppEnv>();
 seeds.onError(onTextError);
-for (const path of ["/seeds/*", "/seeders"]) seeds.use(path, cors({ origin: "*" }), limitBodyTo(16 * 1024));
+for (const path of ["/seeds/*", "/seeders"])
+  seeds.use(path, cors({ origin: "*", allowMethods: ["GET", "HEAD", "POST"], maxAge: 86_400 }), limitBodyTo(16 * 1024));
 
 seeds.post("/seeds/ping", knowClient, async (c) => {
   const { IMSI, MSISDN, seed_type } = await lenientObject(c);
