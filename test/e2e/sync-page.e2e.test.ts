@@ -124,10 +124,7 @@ test.each(SIZES)(
     await watch(size, user, async (window) => {
       const first = await seesCode(window);
       expect(await isWiderThanTheWindow(window)).toBe(false);
-      const second = await eventually("another code", async () => {
-        const code = await seesCode(window);
-        return code !== first && code;
-      });
+      await eventually("another code", async () => (await seesCode(window)) !== first);
       await hears(window, texts.states.scan);
 
       const handshake = await scan(window);
