@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import { accountIdentifiers } from "#identity/accounts/tables.ts";
-import { type Condition, type Db, ifChanged } from "#platform/db.ts";
+import { type Condition, compared, type Db, ifChanged } from "#platform/db.ts";
 import { type GatewayGrant, type GatewayUser, gatewayGrants, gatewaySeen, gatewayUsers } from "./tables.ts";
 
 /** Where the fingerprints of a user's SMS stand. */
@@ -172,7 +172,7 @@ export function phonesOfUser(db: Db, operator: string, id: string) {
       and(
         eq(accountIdentifiers.operator, operator),
         inArray(accountIdentifiers.accountId, account),
-        eq(accountIdentifiers.type, "phone"),
+        eq(compared(accountIdentifiers.type), "phone"),
         isNotNull(accountIdentifiers.verifiedAt),
       ),
     );
