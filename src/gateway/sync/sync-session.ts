@@ -34,6 +34,8 @@ interface Urls {
 }
 
 const OPEN = 1;
+/** Codes that stand for "none was said" and may not be sent. */
+const UNSAYABLE = new Set([1004, 1005, 1006, 1015]);
 
 /**
  * One object per sync session: its websocket, the ids that it shows one after the other, and what a retry is answered. It hibernates between
@@ -111,8 +113,10 @@ export class SyncSession extends DurableObject<Env> {
   /** What the page says is of no interest. */
   override webSocketMessage(): void {}
 
-  override webSocketClose(): void {
+  // The runtime does not answer the close of a hibernating socket, whatever the compatibility date: the page would wait for it in vain.
+  override webSocketClose(socket: WebSocket, code: number): void {
     this.#lose();
+    socket.close(code >= 1000 && code < 5000 && !UNSAYABLE.has(code) ? code : 1000);
   }
 
   override webSocketError(): void {
