@@ -394,6 +394,29 @@ test("whoever comes back after the lease does not undo what the next one did", a
   expect(await rowOf(env, id)).toMatchObject({ state: "published", sealed: null, error: null });
 });
 
+test("whoever lost the SMS while looking for its user does not make the next one take it for a repetition", async () => {
+  const users = { GATEWAY_USERS: "http", GATEWAY_USERS_URL: "https://users.example.net", GATEWAY_USERS_TOKEN: "x" };
+  const { env } = aGateway(users);
+  const sender = await aSender(env);
+  await env.DB.prepare("UPDATE gateway_users SET msisdn_hash = NULL WHERE id = ?").bind(sender.id).run();
+  const asking: ((response: Response) => void)[] = [];
+  const world = outside((request) =>
+    request.url.startsWith("https://users.") ? new Promise((resolve) => asking.push(resolve)) : new Response(""),
+  );
+  const start = new Date();
+  const id = await bring(env, { sender: sender.msisdn, text: sender.write(MAIL) }, start);
+  const late = deliver(env, id, start);
+  await vi.waitFor(() => expect(asking).toHaveLength(1));
+  const next = deliver(env, id, after(start, 31_000));
+  await vi.waitFor(() => expect(asking).toHaveLength(2));
+  for (const [who, answer] of asking.entries()) {
+    answer(Response.json({ user_id: sender.id }));
+    await [late, next][who];
+  }
+  expect(await stateOf(env, id)).toBe("published");
+  expect(world.asked.filter(({ url }) => url.startsWith("https://publisher."))).toHaveLength(1);
+});
+
 test("while the users' back end is away an SMS waits for it", async () => {
   const users = {
     GATEWAY_USERS: "http",

@@ -36,8 +36,8 @@ export function claimMessage(db: Db, operator: string, id: string, at: { now: Da
     .returning();
 }
 
-/** Whose attempt it is: that of whoever claimed the row, as it was then. */
-export type Claimed = Pick<GatewayMessage, "operator" | "id" | "attempts" | "claimedUntil">;
+/** A row as whoever claimed it got it: no two claims end at the same time. */
+export type Claimed = Pick<GatewayMessage, "operator" | "id" | "claimedUntil">;
 
 type Change = Pick<GatewayMessage, "error" | "nextAttemptAt" | "updatedAt"> &
   Partial<Pick<GatewayMessage, "state" | "sealed" | "attempts">>;
@@ -169,10 +169,9 @@ const isOpen = () => inArray(messages.state, ["received", "opened"]);
 
 const isFree = (now: Date) => or(isNull(messages.claimedUntil), lte(messages.claimedUntil, now));
 
-const isOurs = ({ operator, id, attempts, claimedUntil }: Claimed, state?: GatewayMessage["state"]) =>
+const isOurs = ({ operator, id, claimedUntil }: Claimed, state?: GatewayMessage["state"]) =>
   and(
     keyIs(operator, id),
-    eq(messages.attempts, attempts),
     eq(messages.claimedUntil, claimedUntil!),
     state === undefined ? isOpen() : eq(messages.state, state),
   );
