@@ -16,7 +16,7 @@ const en: Texts = {
   user: "User id",
   begin: "Show the code",
   code: "QR code for the app",
-  open: "Open the app on this phone",
+  open: "Open the app",
   orScan: "or scan with another phone",
   again: "Try again",
   noScript: "This page needs JavaScript.",
