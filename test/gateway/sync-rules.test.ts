@@ -26,7 +26,8 @@ function aSession(over = {}) {
   let isHere = false;
   let ids = 0;
   const got: (string | number)[] = [];
-  const moment = (seconds: number) => ({ now: at(seconds), isHere, freshId: id(++ids) });
+  let upSince = at(-3600);
+  const moment = (seconds: number) => ({ now: at(seconds), isHere, upSince, freshId: id(++ids) });
   const apply = (step: Step) => {
     session = step.session;
     if (isHere) for (const effect of step.effects) got.push(told(effect));
@@ -58,6 +59,13 @@ function aSession(over = {}) {
     vanish() {
       isHere = false;
     },
+    start(seconds: number) {
+      upSince = at(seconds);
+    },
+    get wakeAt() {
+      return wakeAt(session, { upSince });
+    },
+    isOver: (seconds: number) => isOver(session, moment(seconds)),
     shake(seconds: number, named: string, pem = "key") {
       advanced(seconds);
       return after(shakeHands(session, named, pem, moment(seconds)));
@@ -105,7 +113,7 @@ test("an alarm that is more than a code's time late gives the next one its full 
   const session = aSession();
   session.join(0);
   session.tick(40);
-  expect(wakeAt(session.session)).toBe(at(55));
+  expect(session.wakeAt).toBe(at(55));
 });
 
 test("the shown id counts, the one before for a moment, and no older one", () => {
@@ -147,7 +155,7 @@ test("the same handshake again is answered, without a second pause; another key 
   expect(session.shake(11, FIRST, "another key")).toBe(false);
   expect(session.session.publicPem).toBe("key");
   expect(session.got).toEqual(["00", "201- pause"]);
-  expect(wakeAt(session.session)).toBe(at(307));
+  expect(session.wakeAt).toBe(at(307));
 });
 
 test("Hole 3: a second client is refused and the first goes on", () => {
@@ -177,11 +185,11 @@ test("the schedule goes on after a reconnection", () => {
   session.join(0);
   session.leave(5);
   session.join(12);
-  expect(wakeAt(session.session)).toBe(at(15));
+  expect(session.wakeAt).toBe(at(15));
   session.leave(14);
   session.join(17);
   expect(session.session.shown).toBe(2);
-  expect(wakeAt(session.session)).toBe(at(30));
+  expect(session.wakeAt).toBe(at(30));
 });
 
 test("whoever has the current id may come back with that, but not with one in between", () => {
@@ -208,6 +216,28 @@ test.each([8, 40, 70])("a socket that a restart took without a word may come bac
   session.vanish();
   expect(session.join(seconds)).toBe("welcome");
   expect(session.session.shown).toBe(seconds < 15 ? 1 : 2);
+});
+
+test("a loss that is heard of just before a restart has its full time after it", () => {
+  const session = aSession();
+  session.join(0);
+  session.leave(5);
+  session.start(27);
+  expect(session.join(41)).toBe("welcome");
+  session.leave(50);
+  expect(session.join(66)).toBe(1008);
+});
+
+test("however often we start again, a lost client does not stay welcome for more than a minute and its time", () => {
+  const session = aSession({ sleepMs: 60_000 });
+  session.join(0);
+  session.leave(30);
+  for (const seconds of [89, 140]) {
+    session.start(seconds);
+    session.tick(seconds);
+  }
+  session.start(150);
+  expect(session.join(150)).toBe(1008);
 });
 
 test("a restart that takes minutes is the end", () => {
@@ -325,9 +355,9 @@ test("an ended session is remembered for as long as its first id could begin it 
   session.admit(8, FIRST);
   session.settle(9, FIRST, "one");
   session.acknowledge(9, FIRST);
-  expect(isOver(session.session, at(120))).toBe(false);
-  expect(isOver(session.session, wakeAt(session.session))).toBe(true);
-  expect(wakeAt(session.session)).toBeLessThan(at(300));
+  expect(session.isOver(120)).toBe(false);
+  expect(session.isOver((session.wakeAt - START) / 1000)).toBe(true);
+  expect(session.wakeAt).toBeLessThan(at(300));
 });
 
 // Whatever happens in whatever order.
@@ -373,8 +403,7 @@ test("whatever happens, codes are no more than allowed, nothing follows the end,
       const ends = session.got.filter((each) => typeof each === "number");
       expect(ends.length).toBeLessThanOrEqual(1);
       if (ends.length > 0) expect(session.got.at(-1)).toBe(ends[0]);
-      for (let i = 0; i < 10 && session.session.status !== "ended"; i++)
-        session.tick((wakeAt(session.session) - START) / 1000);
+      for (let i = 0; i < 10 && session.session.status !== "ended"; i++) session.tick((session.wakeAt - START) / 1000);
       expect(session.session.status).toBe("ended");
     }),
     { numRuns: 300 },

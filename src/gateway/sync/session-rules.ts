@@ -26,8 +26,8 @@ export interface Session {
   shown: number;
   /** When the code's time is over, or that of the pause. */
   nextAt: number;
-  /** Nobody is connected, and may be until then; absent while somebody is. */
-  awayUntil?: number;
+  /** Since when nobody is connected, and until when somebody may be again; absent while somebody is. */
+  away?: { since: number; until: number };
   /** The id by which an app has paused it. */
   scanned?: string;
   /** PEM of that app, once it may be relied on. */
@@ -62,6 +62,8 @@ export interface Moment {
   now: number;
   /** Whether a socket is open. */
   isHere: boolean;
+  /** Since when we are up. Before that nobody could come back. */
+  upSince: number;
   /** An id that nobody has seen. */
   freshId: string;
 }
@@ -82,7 +84,7 @@ export const still = (session: Session): Step => ({ session, effects: [] });
 export const begin = (first: string, rhythm: Rhythm, now: number): Session => ({
   ...{ rhythm, status: "run", first, current: first, shown: 1, tries: 0, failures: 0 },
   nextAt: now + rhythm.sleepMs,
-  awayUntil: mintedAt(first) + FIRST_USE_MS,
+  away: { since: now, until: mintedAt(first) + FIRST_USE_MS },
 });
 
 /** What has become of the session by now. Goes before whatever else happens, because an alarm may be late. */
@@ -94,8 +96,8 @@ export function advance(before: Session, moment: Moment): Step {
     case "paused":
       return moment.now < session.nextAt ? still(session) : end(session, { close: 1000 });
     case "run":
-      if (session.awayUntil !== undefined)
-        return moment.now < endOfWaiting(session) ? still(session) : end(session, { close: 1000 });
+      if (session.away)
+        return moment.now < endOfWaiting(session, moment) ? still(session) : end(session, { close: 1000 });
       return moment.now < session.nextAt ? still(session) : change(session, moment);
   }
 }
@@ -105,8 +107,8 @@ export function connect(session: Session, id: string, moment: Moment): Step | Re
   const known = [session.first, session.current, session.scanned, previousOf(session, moment.now)];
   if (session.status === "ended" || !known.includes(id)) return UNKNOWN;
   if (moment.isHere) return { refused: { code: 1000, reason: "already connected" } };
-  const { awayUntil, ...here } = session;
-  if (awayUntil === undefined || moment.now >= awayUntil) return UNKNOWN;
+  if (moment.now >= backUntil(session, moment)) return UNKNOWN;
+  const { away: _, ...here } = session;
   if (session.status === "paused") return { session: here, effects: [{ say: "201- pause" }] };
   if (moment.now < session.nextAt) return { session: here, effects: [{ show: session.current }] };
   return session.shown < session.rhythm.changes ? change(here, moment) : UNKNOWN;
@@ -114,19 +116,20 @@ export function connect(session: Session, id: string, moment: Moment): Step | Re
 
 /** The socket is gone. */
 export function lose(session: Session, now: number): Session {
-  if (session.status === "ended" || session.awayUntil !== undefined) return session;
-  return { ...session, awayUntil: now + session.rhythm.sleepMs };
+  if (session.status === "ended" || session.away) return session;
+  return { ...session, away: { since: now, until: now + session.rhythm.sleepMs } };
 }
 
 /** When to look again. An ended session is remembered for as long as its first id could begin it anew, and then forgotten. */
-export function wakeAt(session: Session): number {
+export function wakeAt(session: Session, up: Pick<Moment, "upSince">): number {
   if (session.status === "ended")
     return Math.max(mintedAt(session.first) + FIRST_USE_MS + CLOCKS_APART_MS, session.settled?.until ?? 0);
-  return session.status === "run" && session.awayUntil !== undefined ? endOfWaiting(session) : session.nextAt;
+  return session.status === "run" && session.away ? endOfWaiting(session, up) : session.nextAt;
 }
 
 /** Nothing of it need be remembered any more. */
-export const isOver = (session: Session, now: number): boolean => session.status === "ended" && now >= wakeAt(session);
+export const isOver = (session: Session, moment: Moment): boolean =>
+  session.status === "ended" && moment.now >= wakeAt(session, moment);
 
 export function end(session: Session, closing: Closing): Step {
   const { previous: _, ...rest } = session;
@@ -160,5 +163,12 @@ function noticeLoss(session: Session, { now, isHere }: Moment): Session {
   return isHere ? session : lose(session, Math.min(now, session.nextAt + RESTART_MS));
 }
 
+// A client that was lost shortly before a restart, or by it, has its full time once we are up again.
+function backUntil({ away, rhythm }: Session, { upSince }: Pick<Moment, "upSince">): number {
+  if (!away) return 0;
+  return Math.max(away.until, Math.min(upSince, away.since + RESTART_MS) + rhythm.sleepMs);
+}
+
 // An app may have scanned the code whose page is gone.
-const endOfWaiting = ({ awayUntil = 0, first }: Session): number => Math.max(awayUntil, mintedAt(first) + FIRST_USE_MS);
+const endOfWaiting = (session: Session, up: Pick<Moment, "upSince">): number =>
+  Math.max(backUntil(session, up), mintedAt(session.first) + FIRST_USE_MS);

@@ -34,8 +34,16 @@ interface Urls {
 }
 
 const OPEN = 1;
+
 /** Codes that stand for "none was said" and may not be sent. */
 const UNSAYABLE = new Set([1004, 1005, 1006, 1015]);
+
+// There is no clock before the first event.
+let firstEventAt: number | undefined;
+const upSince = (): number => {
+  firstEventAt ??= Date.now();
+  return firstEventAt;
+};
 
 /**
  * One object per sync session: its websocket, the ids that it shows one after the other, and what a retry is answered. It hibernates between
@@ -106,8 +114,9 @@ export class SyncSession extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const session = this.#stored();
     if (!session) return;
-    if (isOver(session, Date.now())) return this.ctx.storage.deleteAll();
-    this.#apply(advance(session, this.#moment(session.first)));
+    const moment = this.#moment(session.first);
+    if (isOver(session, moment)) return this.ctx.storage.deleteAll();
+    this.#apply(advance(session, moment));
   }
 
   /** What the page says is of no interest. */
@@ -140,7 +149,7 @@ export class SyncSession extends DurableObject<Env> {
   }
 
   #moment(id: string): Moment {
-    return { now: Date.now(), isHere: this.#socket() !== undefined, freshId: nextSessionId(id) };
+    return { now: Date.now(), isHere: this.#socket() !== undefined, upSince: upSince(), freshId: nextSessionId(id) };
   }
 
   #apply({ session, effects }: Step, touch?: Touch): Session {
@@ -157,7 +166,7 @@ export class SyncSession extends DurableObject<Env> {
   // The alarm is set each time: one that was set before a restart may be lost, and none is heard that was due when it was set.
   #keep(session: Session): void {
     this.ctx.storage.kv.put("session", session);
-    this.ctx.waitUntil(this.ctx.storage.setAlarm(Math.max(wakeAt(session), Date.now() + 1)));
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(Math.max(wakeAt(session, { upSince: upSince() }), Date.now() + 1)));
   }
 
   #tell(effect: Effect): void {
