@@ -1,15 +1,20 @@
 /** Asked this often, the database keeps its connection, and with it the count. */
 const EVERY_MS = 2_000;
 
+const changesOf = async (db: D1Database) =>
+  (await db.prepare("SELECT total_changes() AS changes").first<number>("changes"))!;
+
 /** Counts the rows that are written in a database from now on, whoever writes them. */
-export function countWrites(db: D1Database): { stop(): Promise<number> } {
-  let [written, last] = [0, undefined as number | undefined];
+export async function countWrites(db: D1Database): Promise<{ stop(): Promise<number> }> {
+  const first = await changesOf(db);
+  let [last, written] = [await changesOf(db), 0];
+  const own = last - first; // the runtime's D1 writes something itself for each question
   const look = async () => {
-    const changes = (await db.prepare("SELECT total_changes() AS changes").first<number>("changes"))!;
-    if (last !== undefined) written += changes >= last ? changes - last : changes; // a new connection begins at 0
+    const changes = await changesOf(db);
+    written += changes - own - (changes < last ? 0 : last); // a new connection begins at 0
     last = changes;
   };
-  let looking = look();
+  let looking = Promise.resolve();
   const timer = setInterval(() => {
     looking = looking.then(look);
   }, EVERY_MS);

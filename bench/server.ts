@@ -60,8 +60,13 @@ export function wrangler(args: string[]): string {
   });
 }
 
-/** Starts both, with the bindings of wrangler.toml, an own database and the given variables. */
-export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<string, string>): Promise<Server> {
+/** Starts both, with the bindings of wrangler.toml, an own database and the given variables. Keeps what it stores in `storage`. */
+export async function start(
+  yardgate: Bundle,
+  empty: Bundle,
+  bindings: Record<string, string>,
+  storage: string,
+): Promise<Server> {
   process.env.WRANGLER_LOG = "warn"; // it would tell about .dev.vars in the middle of the report
   const { modulesRules: _, ...workerOptions } = unstable_getMiniflareWorkerOptions(
     join(ROOT, "wrangler.toml"),
@@ -74,7 +79,8 @@ export async function start(yardgate: Bundle, empty: Bundle, bindings: Record<st
     { ...common, compatibilityDate, compatibilityFlags, name: "empty", modules: modulesOf(empty) },
   ];
   // wrangler and Miniflare describe the same options with types that are not the same.
-  const miniflare = new Miniflare(convertV4MiniflareOptions({ workers } as unknown as V4MiniflareOptions));
+  const options = { workers, resourcePersistencePath: storage, isolatedResourcePersistencePath: storage };
+  const miniflare = new Miniflare(convertV4MiniflareOptions(options as unknown as V4MiniflareOptions));
   await miniflare.ready;
   const db = await miniflare.getD1Database("DB", "yardgate");
   await migrate(db);

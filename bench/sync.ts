@@ -44,7 +44,7 @@ export async function holdSessions(server: Server): Promise<SyncFigures> {
   await server.idle();
   const before = server.memoryBytes();
   const sessions = await openPaced(url, SESSIONS, RHYTHM.sleepMs);
-  const writes = countWrites(server.db);
+  const writes = await countWrites(server.db);
   const [start, cpuBefore] = [performance.now(), server.cpuSeconds()];
   await sleep(RHYTHM.sleepMs);
   const held = sessions.filter(({ closed }) => closed === undefined).length;
