@@ -1,4 +1,5 @@
 import type { Trips } from "./counting-worker.ts";
+import { gatewayTrips } from "./gateway-trips.ts";
 import { aHousehold } from "./household.ts";
 import type { Kannel } from "./kannel.ts";
 import { aHouse, aPhone, type Camera } from "./world.ts";
@@ -47,6 +48,7 @@ export async function countRoundTrips(url: URL, kannel: Kannel): Promise<Row[]> 
   await ask("address/openDoor", "/api/address/openDoor", { status: 204, body: door, authorization });
   await ask("user/logout", "/api/user/logout", { status: 204, body: {}, authorization });
   await shieldTrips(url, kannel, ask);
+  await gatewayTrips(url, ask);
   return rows;
 }
 
@@ -120,7 +122,7 @@ const post = (body: object) => ({
   ...{ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) },
 });
 
-type Ask = (call: string, path: string, asked?: Asked) => Promise<string>;
+export type Ask = (call: string, path: string, asked?: Asked) => Promise<string>;
 
 interface Asked {
   status?: number;

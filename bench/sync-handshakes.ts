@@ -1,8 +1,7 @@
-import { constants, generateKeyPairSync, privateDecrypt, publicEncrypt } from "node:crypto";
 import { type Answer, type Load, saturate, wire } from "./load.ts";
 import type { Server } from "./server.ts";
+import { aGatewayUser, demandSharedKey, handshakeBody, passwordBody } from "./sync-app.ts";
 import { comes, newSession, phoneHeaders, type Watched, watch } from "./sync-session.ts";
-import { aPhone, TOKEN } from "./world.ts";
 
 const CONNECTIONS = 16;
 const USERS = 96;
@@ -11,7 +10,6 @@ const HANDSHAKES = 1_000;
 const LONGEST_SECONDS = 120;
 /** The runtime here closes a connection when its object goes to sleep, ten seconds after the last word. */
 const CLOSED_WITHIN_MS = 20_000;
-const PASSWORD = "seventeen quiet lamps";
 
 export interface Rate {
   perSecond: number;
@@ -32,17 +30,12 @@ interface App {
   session: string;
 }
 
-const app = generateKeyPairSync("rsa", {
-  ...{ modulusLength: 2048, publicKeyEncoding: { type: "spki", format: "pem" } },
-  privateKeyEncoding: { type: "pkcs8", format: "pem" },
-});
-const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: "sha256" };
 const json = { "Content-Type": "application/json" };
 
 /** Phones that scan a code and say their key, and then their password, sixteen at a time; a page shows the code to each. */
 export async function shakeHands(server: Server): Promise<HandshakeFigures> {
   const handshake = await run(server, await handshakes(server.yardgate), HANDSHAKES);
-  const users = await Promise.all(Array.from({ length: USERS }, () => aUser(server.yardgate)));
+  const users = await Promise.all(Array.from({ length: USERS }, () => aGatewayUser(server.yardgate)));
   const pages = await Promise.all(
     users.map(async (user) => watch(server.yardgate, await newSession(server.yardgate, user))),
   );
@@ -78,7 +71,7 @@ async function handshakes(url: URL): Promise<Load> {
 }
 
 function handshakeOf(url: URL, apps: App[]): Load {
-  const body = JSON.stringify({ public_key: app.publicKey });
+  const body = JSON.stringify(handshakeBody);
   return {
     ...{ url, check: demandOk },
     request: (n) => wire("POST", `${pathOf(apps[n]!)}/handshake`, { headers: { ...json, ...phoneHeaders(n) }, body }),
@@ -86,19 +79,15 @@ function handshakeOf(url: URL, apps: App[]): Load {
 }
 
 async function verificationOf(url: URL, apps: App[]): Promise<Load> {
-  const key = await (await fetch(new URL("/v2/sync/public-key", url))).text();
-  const requests = apps.map((each, n) => {
-    const password = publicEncrypt({ key, ...padding }, Buffer.from(PASSWORD)).toString("base64");
-    const body = JSON.stringify({ password, decryption_hash: "sha256", encryption_hash: "sha256" });
-    return wire("POST", pathOf(each), { headers: { ...json, ...phoneHeaders(n) }, body });
-  });
+  const password = await passwordBody(url);
+  const requests = apps.map((each, n) =>
+    wire("POST", pathOf(each), { headers: { ...json, ...phoneHeaders(n) }, body: JSON.stringify(password()) }),
+  );
   return {
     ...{ url, request: (n) => requests[n]! },
     check(answer) {
       demandOk(answer);
-      const { shared_key } = JSON.parse(answer.body) as { shared_key: string };
-      const sharedKey = privateDecrypt({ key: app.privateKey, ...padding }, Buffer.from(shared_key, "base64"));
-      if (!/^[0-9a-f]{32}$/.test(sharedKey.toString())) throw new Error(`${sharedKey} is no shared key`);
+      demandSharedKey(answer.body);
     },
   };
 }
@@ -107,17 +96,6 @@ const pathOf = ({ user, session }: App) => `/v2/sync/users/${user}/sessions/${se
 
 function demandOk(answer: Answer): void {
   if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.body}`);
-}
-
-async function aUser(url: URL): Promise<string> {
-  const answer = await fetch(new URL("/v2/users", url), {
-    method: "POST",
-    headers: { ...json, Authorization: `Bearer ${TOKEN}` },
-    body: JSON.stringify({ phone_number: `+${aPhone()}`, password: PASSWORD, platforms: [] }),
-  });
-  const text = await answer.text();
-  if (answer.status !== 201) throw new Error(`a user was answered ${answer.status}: ${text}`);
-  return (JSON.parse(text) as { id: string }).id;
 }
 
 async function demandAcknowledged(pages: Watched[]): Promise<void> {
