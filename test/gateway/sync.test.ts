@@ -1,6 +1,7 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
-import { mintSessionId } from "#gateway/sync/session-ids.ts";
+import { isFirstId, mintSessionId } from "#gateway/sync/session-ids.ts";
 import type { Session } from "#gateway/sync/session-rules.ts";
 import { countedEnv } from "../support/counted.ts";
 import { call, envWith } from "../support/world.ts";
@@ -287,4 +288,23 @@ test("a session that has begun is one object with one alarm, and asks no databas
   const page = await openSession(user, firstId(user), counted.env);
   await gets(page, 1);
   expect(counted.trips).toMatchObject({ d1: 0, kvReads: 0, kvWrites: 0, queue: 0, objects: 1 });
+});
+
+test("an id that was signed with the key before the current one is still good", () => {
+  const key = (byte: number) => Buffer.alloc(32, byte).toString("base64");
+  const before = envWith({ SIGNING_KEYS: JSON.stringify({ old: key(1) }) });
+  const after = envWith({ SIGNING_KEYS: JSON.stringify({ new: key(2), old: key(1) }) });
+  const later = envWith({ SIGNING_KEYS: JSON.stringify({ new: key(2) }) });
+  const id = mintSessionId(before, "someone");
+  expect([before, after, later].map((environment) => isFirstId(environment, "someone", id))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
+
+test("an id of another operator, or from a clock that is far ahead, is none of ours", () => {
+  expect(isFirstId(envWith({ OPERATOR: "other" }), "someone", firstId("someone"))).toBe(false);
+  const ahead = mintSessionId(env, "someone", Date.now() + 120_000);
+  expect(isFirstId(env, "someone", ahead)).toBe(false);
 });
