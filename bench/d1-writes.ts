@@ -1,8 +1,10 @@
 /** Asked this often, the database keeps its connection, and with it the count. */
 const EVERY_MS = 2_000;
 
-const changesOf = async (db: D1Database) =>
-  (await db.prepare("SELECT total_changes() AS changes").first<number>("changes"))!;
+const changesOf = async (db: D1Database): Promise<number> => {
+  const ask = () => db.prepare("SELECT total_changes() AS changes").first<number>("changes");
+  return (await ask().catch(ask))!; // a busy runtime may close an idle connection just as the question comes
+};
 
 /** Counts the rows that are written in a database from now on, whoever writes them. */
 export async function countWrites(db: D1Database): Promise<{ stop(): Promise<number> }> {
