@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { rsaOpen, rsaSeal } from "#gateway/crypto/oaep.ts";
 import { sealSms } from "#gateway/crypto/sms.ts";
 import { eventually } from "./support/eventually.ts";
-import { PASSWORD, type SyncGateway, startSyncGateway } from "./support/sync-gateway.ts";
+import { PASSWORD } from "./support/gateway-calls.ts";
+import { type SyncGateway, startSyncGateway } from "./support/sync-gateway.ts";
 
 // kill -9 of the whole Worker, and a new start with the same folder: what was begun goes on, and no SMS is lost or doubled.
 
@@ -92,15 +93,6 @@ test("a sync that is killed twice goes on where it was, to its key", { timeout: 
   expect(paused.heard).toEqual(["201- pause", "200- ack", "closed 1000"]);
 });
 
-/** A new user's key, by one step. */
-async function keyOf(number: string): Promise<string> {
-  const user = await gateway.user(number);
-  const session = (await syncUrl(user)).split("/").at(-1);
-  const ours = await (await fetch(`${gateway.yardgate.url}/v2/sync/public-key`)).text();
-  const request = { public_key: phonePem, password: sealedTo(ours) };
-  return opened((await gateway.post(`/v2/sync/users/${user}/sessions/${session}/`, request)).shared_key);
-}
-
 /** Brings SMS as a gateway client does; they are answered when this returns. */
 const bring = (sharedKey: string, ...messages: string[]) =>
   Promise.all(
@@ -117,7 +109,7 @@ test("an SMS in the middle of its hand-over and those just accepted are each pub
   const first = "g:to@example.org:::In the middle:of its hand-over";
   const others = Array.from({ length: 10 }, (_, n) => `g:to@example.org:::Just accepted:${n}`);
   const asked = () => publisher.asked.filter(({ body }) => JSON.parse(body).message === first);
-  const key = await keyOf(WRITING);
+  const key = await gateway.syncedKey(WRITING);
   publisher.hold();
   await bring(key, first);
   await eventually("the hand-over to begin", () => asked().length > 0);

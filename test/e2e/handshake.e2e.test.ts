@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "./support/eventually.ts";
-import { PASSWORD, type SyncGateway, startSyncGateway } from "./support/sync-gateway.ts";
+import { PASSWORD } from "./support/gateway-calls.ts";
+import { type SyncGateway, startSyncGateway } from "./support/sync-gateway.ts";
 
 // handshake.sh against the running Worker: what an app does, done by openssl, curl and a websocket.
 

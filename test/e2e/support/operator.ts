@@ -17,13 +17,19 @@ export interface Operator {
 
 const OUR_NUMBER = "YARDGATE";
 
-/** Everything started and connected, apart from Kannel when `withKannel` is false. */
-export async function startOperator(vars: Record<string, string> = {}, { withKannel = true } = {}): Promise<Operator> {
+/**
+ * Everything started and connected, apart from Kannel when `withKannel` is false. `between` tells where Kannel brings what people send to us, if
+ * not straight to the Worker.
+ */
+export async function startOperator(
+  vars: Record<string, string> = {},
+  { withKannel = true, between = (yardgateUrl: string): string => yardgateUrl } = {},
+): Promise<Operator> {
   const { directory, remove } = makeWorkspace();
   const smsc = new FakeSmsc(await freePort());
   await smsc.start();
   const yardgate = await Yardgate.prepare(directory, () => ({ ...kannelVars(kannel), ...vars }));
-  const inboundUrl = kannelHookUrl({ PUBLIC_URL: yardgate.url, KANNEL_HOOK_SECRET }, "mo");
+  const inboundUrl = kannelHookUrl({ PUBLIC_URL: between(yardgate.url), KANNEL_HOOK_SECRET }, "mo");
   const kannel = await Kannel.prepare({ directory, smscPort: smsc.port, inboundUrl });
   if (withKannel) {
     await kannel.start();

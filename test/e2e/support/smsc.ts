@@ -58,6 +58,23 @@ export class FakeSmsc {
     );
   }
 
+  /**
+   * The same for a long one in letters of GSM 7 bit that are also ASCII's: part by part, as phones send it. Resolves to the number of parts
+   * when Kannel has taken the last. `reference`: one for all parts, 0 to 255.
+   */
+  async deliverInParts(from: string, to: string, text: string, reference: number): Promise<number> {
+    const parts = text.match(/[\s\S]{1,153}/g) ?? [];
+    const message = { source_addr_ton: 1, source_addr_npi: 1, source_addr: from, destination_addr: to };
+    for (const [index, part] of parts.entries()) {
+      const header = Buffer.from([5, 0, 3, reference, parts.length, index + 1]);
+      const short_message = Buffer.concat([header, Buffer.from(part, "latin1")]);
+      await new Promise<void>((resolve) =>
+        this.#anySession().deliver_sm({ ...message, esm_class: 0x40, data_coding: 0, short_message }, () => resolve()),
+      );
+    }
+    return parts.length;
+  }
+
   #anySession(): Session {
     const [session] = this.#sessions;
     if (!session) throw new Error("Kannel is not bound to the SMSC");
