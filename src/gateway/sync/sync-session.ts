@@ -135,7 +135,9 @@ export class SyncSession extends DurableObject<Env> {
   // By the time that we hear of the loss of one socket there may be another.
   #lose(): void {
     const session = this.#stored();
-    if (session && !this.#socket()) this.#keep(lose(session, Date.now()));
+    if (!session || this.#socket()) return;
+    const lost = lose(session, Date.now());
+    if (lost !== session) this.#keep(lost);
   }
 
   /** The session as it is by now, or one that begins with this touch and is not stored yet. */
@@ -145,7 +147,8 @@ export class SyncSession extends DurableObject<Env> {
 
   #known(id: string): Session | undefined {
     const stored = this.#stored();
-    return stored && this.#apply(advance(stored, this.#moment(id)));
+    const step = stored && advance(stored, this.#moment(id));
+    return step && step.session !== stored ? this.#apply(step) : stored;
   }
 
   #moment(id: string): Moment {
