@@ -6,7 +6,7 @@ import { type Digests, rsaOpen, rsaSeal } from "#gateway/crypto/oaep.ts";
 import { mintSessionId } from "#gateway/sync/session-ids.ts";
 import type { Session } from "#gateway/sync/session-rules.ts";
 import { randomId } from "#platform/crypto.ts";
-import { call } from "../support/world.ts";
+import { call, envWith } from "../support/world.ts";
 import vectors from "./vectors.json";
 
 export const CLIENT_PEM = vectors.keys.client_public_android_pem;
@@ -26,7 +26,10 @@ export interface Page {
   closed: { code: number; reason: string } | undefined;
 }
 
-export async function openSocket(path: string, environment: Env = env): Promise<Page> {
+/** As in production, without the relay of development. */
+const inProduction = envWith({ ENVIRONMENT: "production" });
+
+export async function openSocket(path: string, environment: Env = inProduction): Promise<Page> {
   const { status, webSocket: socket } = await call(path, { headers: { upgrade: "websocket" } }, environment);
   expect(status).toBe(101);
   const page: Page = { socket: socket!, got: [], closed: undefined };
@@ -41,7 +44,7 @@ export async function openSocket(path: string, environment: Env = env): Promise<
   return page;
 }
 
-export const openSession = (user: string, id: string, environment: Env = env) =>
+export const openSession = (user: string, id: string, environment?: Env) =>
   openSocket(`/v2/sync/init/${user}/${id}`, environment);
 
 /** The session that the page shows. */

@@ -163,6 +163,22 @@ test("Hole 3: a second client is told so, and the first goes on", async () => {
   expect(page.closed).toBeUndefined();
 });
 
+test("in development a relay brings what the session shows, and closes with it", async () => {
+  const user = aUser();
+  const id = firstId(user);
+  const page = await openSession(user, id, env);
+  await gets(page, 1);
+  expect(shown(page)).toBe(id);
+  await later(user, id, 15);
+  await gets(page, 2);
+  await later(user, id, 15);
+  await later(user, id, 15);
+  await isClosed(page, 1000);
+  const left = await openSession(user, firstId(user), env);
+  left.socket.close(1000, "back soon");
+  await isClosed(left, 1000, "back soon");
+});
+
 test("whoever closes may come back within one code's time, and gets the same code", async () => {
   const user = aUser();
   const id = firstId(user);

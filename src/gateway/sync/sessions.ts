@@ -1,4 +1,5 @@
 import { type Env, type Settings, settings } from "#env.ts";
+import { joined } from "#identity/gateway/sockets.ts";
 import { AppError } from "#platform/errors.ts";
 import { ownOrigin } from "../own-url.ts";
 import { isFirstId, isSessionId, mintSessionId, prefixOf } from "./session-ids.ts";
@@ -35,7 +36,14 @@ export async function joinSession(env: Env, { user, session }: { user: string; s
   if (!found) return refusedSocket(UNKNOWN);
   const url = `https://session.invalid/?${new URLSearchParams({ touch: JSON.stringify(found.touch) })}`;
   const answer = await found.object.fetch(url, { headers: { upgrade: "websocket" } });
-  return answer.webSocket ? answer : refusedSocket(await answer.json<Refusal["refused"]>());
+  if (!answer.webSocket) return refusedSocket(await answer.json<Refusal["refused"]>());
+  return settings(env).ENVIRONMENT === "development" ? relayed(answer.webSocket) : answer;
+}
+
+// The local runtime keeps the connection of a closed hibernating socket until its object is evicted, ten seconds later, and clients such as
+// Node wait for that before they say that it is closed. A relay ends it at once; in production it would keep this isolate busy for nothing.
+function relayed(socket: WebSocket): Response {
+  return new Response(null, { status: 101, webSocket: joined(socket).client });
 }
 
 /** The object of the session, and what it needs to know of this call; undefined for what cannot be a session's id. */
