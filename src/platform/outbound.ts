@@ -141,6 +141,9 @@ export async function answerBytes(response: Response, maxBytes: number): Promise
   return new Uint8Array(Buffer.concat(parts));
 }
 
+/** Lets go of the rest of an answer. That it breaks off meanwhile takes nothing back of its status. */
+export const letGo = async ({ body }: Response): Promise<void> => body?.cancel().catch(() => undefined);
+
 function brokenOff(cause: unknown): never {
   throw new AppError("unavailable", "The answer breaks off", { cause });
 }

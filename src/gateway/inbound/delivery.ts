@@ -5,8 +5,9 @@ import { AppError } from "#platform/errors.ts";
 import { logError } from "#platform/log.ts";
 import { backoff } from "#platform/queue.ts";
 import { touchClient } from "../clients/reliability.ts";
+import { isInUse } from "./accept.ts";
 import { handOver, type Outcome } from "./hand-over.ts";
-import { openReceived } from "./opening.ts";
+import { openReceived, stillTheirs } from "./opening.ts";
 import { claimMessage, settleMessage } from "./queries.ts";
 import type { GatewayMessage } from "./tables.ts";
 
@@ -56,9 +57,10 @@ async function publishOnce(env: Env, id: string, now: Date): Promise<number | un
 
 /** Undefined for what was nobody's, and is gone. */
 async function attempt(env: Env, row: GatewayMessage, now: Date): Promise<Outcome | undefined> {
+  if (row.state === "received" && !isInUse(env)) return { result: "waits" };
   if (isSpent(row, now)) return { result: "dead", error: row.error ?? "Not handed over in time" };
   try {
-    const opened = row.state === "opened" ? row : await openReceived(env, row, now);
+    const opened = await (row.state === "opened" ? stillTheirs(env, row) : openReceived(env, row, now));
     return opened && (await handOver(env, opened));
   } catch (error) {
     // Whatever else is thrown may quote what was sent, so the row gets only its name.

@@ -1,4 +1,5 @@
 import { type Env, type Settings, settings } from "#env.ts";
+import { letGo } from "#platform/outbound.ts";
 import { hashed } from "../crypto/hashes.ts";
 import { sealJob } from "../crypto/publisher-job.ts";
 import { grantOf } from "../users/grants.ts";
@@ -22,7 +23,7 @@ export async function handOver(env: Env, row: GatewayMessage): Promise<Outcome> 
   const asked = config.PUBLISHER_FORM === "job" ? await jobFor(env, row, opened) : messageOf(opened);
   if ("error" in asked) return { result: "dead", error: asked.error };
   const response = await askPublisher(env, asked, row.id);
-  await response.body?.cancel();
+  await letGo(response);
   if (response.status === 200) return { result: "taken" };
   const error = `The publisher answered ${response.status}`;
   return { result: "later", error, alarm: [401, 403, 404].includes(response.status) };

@@ -5,7 +5,8 @@ import { settleTest } from "../clients/reliability.ts";
 import { fingerprintOf, openSms, readSms } from "../crypto/sms.ts";
 import { msisdnOf } from "../msisdn.ts";
 import { openSharedKey, userByNumber } from "../users/keys.ts";
-import { dropReceived, keepOpened, rememberSms } from "./queries.ts";
+import { allowedUser } from "../users/queries.ts";
+import { dropMessage, keepOpened, rememberSms } from "./queries.ts";
 import { type Opened, type Received, receivedIn, sealSms } from "./sealed-sms.ts";
 import type { GatewayMessage } from "./tables.ts";
 
@@ -26,7 +27,7 @@ export async function openReceived(env: Env, row: GatewayMessage, now: Date): Pr
   const received = await receivedIn(settings(env), row);
   const readable = (await isTest(env, received, now)) ? undefined : await read(env, received);
   if (!readable) {
-    await dropReceived(db, row);
+    await dropMessage(db, row, "received");
     return undefined;
   }
   const { userId, content, fingerprints } = readable;
@@ -35,10 +36,21 @@ export async function openReceived(env: Env, row: GatewayMessage, now: Date): Pr
   const [, kept] = await db.batch([
     rememberSms(db, row, "received", { userId, fingerprints: [last!] }, now),
     keepOpened(db, row, opened),
-    dropReceived(db, row), // a repetition
+    dropMessage(db, row, "received"), // a repetition
     rememberSms(db, row, "opened", { userId, fingerprints: others }, now),
   ]);
   return kept.length > 0 ? { ...row, ...opened, state: "opened" } : undefined;
+}
+
+/**
+ * An SMS that an earlier attempt has opened, if it still is somebody's: what those wrote who have been shut out or deleted since is deleted too,
+ * and the answer is undefined.
+ */
+export async function stillTheirs(env: Env, row: GatewayMessage): Promise<GatewayMessage | undefined> {
+  const [db, { OPERATOR }] = [database(env), settings(env)];
+  if (await allowedUser(db, OPERATOR, row.userId!).get()) return row;
+  await dropMessage(db, row, "opened");
+  return undefined;
 }
 
 // Whatever is wrong with tests must not hold up what people write.

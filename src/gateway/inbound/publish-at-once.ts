@@ -1,6 +1,6 @@
 import type { Env } from "#env.ts";
 import { AppError } from "#platform/errors.ts";
-import { answerText } from "#platform/outbound.ts";
+import { answerText, letGo } from "#platform/outbound.ts";
 import { OOPS } from "../wire.ts";
 import { askPublisher } from "./publisher.ts";
 import type { Received } from "./sealed-sms.ts";
@@ -35,7 +35,7 @@ async function ask(env: Env, text: string): Promise<{ status: number; answer: st
     const { status } = response;
     if ((response.ok || (status >= 400 && status < 500)) && !OUTAGES.has(status))
       return { status, answer: await answerText(response, ANSWER_BYTES) };
-    await response.body?.cancel();
+    await letGo(response);
     console.error("the publisher answered", status);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -81,9 +81,9 @@ export function keepOpened(
     .returning({ id: messages.id });
 }
 
-/** Deletes what is nobody's: a claimed SMS that has not been opened. */
-export function dropReceived(db: Db, claimed: Claimed) {
-  return db.delete(messages).where(isOurs(claimed, "received"));
+/** Deletes what is nobody's: a claimed SMS, as long as it is in that state. */
+export function dropMessage(db: Db, claimed: Claimed, state: "received" | "opened") {
+  return db.delete(messages).where(isOurs(claimed, state));
 }
 
 /** Makes due now, and returns, what has been due since `dueBefore` and what a dead owner left behind. */

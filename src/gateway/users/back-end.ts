@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { type Env, settings } from "#env.ts";
 import { AppError } from "#platform/errors.ts";
-import { answerText, call } from "#platform/outbound.ts";
+import { answerText, call, letGo } from "#platform/outbound.ts";
 import { type Platforms, PlatformView } from "./platforms.ts";
 
 /** The session of a user at the back end is bound to it, and it wants one. */
@@ -34,7 +34,7 @@ export async function askBackEnd(env: Env, userId: string, password: string): Pr
     body: JSON.stringify({ password }),
   });
   if (REFUSALS.has(verified.status)) {
-    await verified.body?.cancel();
+    await letGo(verified);
     return { refused: true, retryAfter: verified.status === 429 ? secondsIn(verified) : undefined };
   }
   const text = await demandOk(verified, SMALL_BYTES);
@@ -68,7 +68,7 @@ export async function userIdOfNumber(env: Env, msisdn: string): Promise<string |
     body: JSON.stringify({ phone_number: msisdn }),
   });
   if (NOBODY.has(answer.status)) {
-    await answer.body?.cancel();
+    await letGo(answer);
     return undefined;
   }
   if (answer.status === 401 || answer.status === 403)
@@ -91,7 +91,7 @@ function ask(env: Env, path: string, init: RequestInit): Promise<Response> {
 
 async function demandOk(response: Response, maxBytes: number): Promise<string> {
   if (response.status === 200) return answerText(response, maxBytes);
-  await response.body?.cancel();
+  await letGo(response);
   throw new AppError("unavailable", `The back end answered ${response.status}`);
 }
 

@@ -10,6 +10,7 @@ import { type Grant, sealGrant } from "./grants.ts";
 import { platformsOf } from "./platforms.ts";
 import {
   deleteGrants,
+  deleteMessages,
   deleteSeen,
   deleteUser,
   grantsOf,
@@ -148,7 +149,8 @@ export async function changeUser(env: Env, id: string, change: ProfileChange): P
 /** Deletes the profile and all that hangs on it; the account stays. Throws AppError `not_found`. */
 export async function deleteProfile(env: Env, id: string): Promise<void> {
   const [db, { OPERATOR }] = [database(env), settings(env)];
-  const [, , deleted] = await db.batch([
+  const [, , , deleted] = await db.batch([
+    deleteMessages(db, OPERATOR, id),
     deleteSeen(db, OPERATOR, id),
     deleteGrants(db, OPERATOR, id),
     deleteUser(db, OPERATOR, id),

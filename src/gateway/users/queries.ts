@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNotNull, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import { accountIdentifiers } from "#identity/accounts/tables.ts";
 import { type Condition, compared, type Db, ifChanged } from "#platform/db.ts";
+import { gatewayMessages } from "../inbound/tables.ts";
 import { type GatewayGrant, type GatewayUser, gatewayGrants, gatewaySeen, gatewayUsers } from "./tables.ts";
 
 /** Where the fingerprints of a user's SMS stand. */
@@ -158,6 +159,13 @@ export function deleteGrants(db: Db, operator: string, userId: string) {
   return db.delete(gatewayGrants).where(and(eq(gatewayGrants.operator, operator), eq(gatewayGrants.userId, userId)));
 }
 
+/** What a user has sent: what waits, what is dead, and what is remembered of the published. */
+export function deleteMessages(db: Db, operator: string, userId: string) {
+  return db
+    .delete(gatewayMessages)
+    .where(and(eq(gatewayMessages.operator, operator), eq(gatewayMessages.userId, userId)));
+}
+
 export function deleteUser(db: Db, operator: string, id: string) {
   return db.delete(gatewayUsers).where(userIs(operator, id)).returning({ id: gatewayUsers.id });
 }
@@ -209,6 +217,7 @@ export function deleteUsersOf(db: Db, operator: string, accounts: Condition) {
   return [
     deleteSeenOf(db, operator, theirs),
     db.delete(gatewayGrants).where(and(eq(gatewayGrants.operator, operator), inArray(gatewayGrants.userId, ids))),
+    db.delete(gatewayMessages).where(and(eq(gatewayMessages.operator, operator), inArray(gatewayMessages.userId, ids))),
     db.delete(gatewayUsers).where(theirs),
   ] as const;
 }
