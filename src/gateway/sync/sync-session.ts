@@ -122,7 +122,8 @@ export class SyncSession extends DurableObject<Env> {
   /** What the page says is of no interest. */
   override webSocketMessage(): void {}
 
-  // The runtime does not answer the close of a hibernating socket, whatever the compatibility date: the page would wait for it in vain.
+  // The runtime does not answer the close of a hibernating socket, whatever the compatibility date: the page would wait for it in vain. That the
+  // local runtime then holds the connection for ten seconds is mended in sessions.ts, by a relay in development; no abort is needed here.
   override webSocketClose(socket: WebSocket, code: number): void {
     this.#lose();
     socket.close(code >= 1000 && code < 5000 && !UNSAYABLE.has(code) ? code : 1000);
