@@ -93,3 +93,17 @@ test("a platform that the operator has added has its letter", async () => {
   await deliver(own, await bring(own, { sender: sender.msisdn, text: sender.write("s:hi") }));
   expect(JSON.parse(await jobIn(world.asked[0]!))).toMatchObject({ data: "s:hi", platform_name: "slack" });
 });
+
+test("what the user gave up before the hand-over is not used any more", async () => {
+  const { env } = withJobs();
+  const world = outside(() => new Response("", { status: 503 }));
+  const sender = await aSender(env);
+  await grant(env, sender.id, "gmail");
+  const id = await bring(env, { sender: sender.msisdn, text: sender.write("g:to@example.org:::s:b") });
+  await deliver(env, id);
+  expect(world.asked).toHaveLength(1);
+  await env.DB.prepare("DELETE FROM gateway_grants WHERE user_id = ?").bind(sender.id).run();
+  await deliver(env, id, new Date(Date.now() + 5_000));
+  expect(world.asked).toHaveLength(1);
+  expect(await rowOf(env, id)).toMatchObject({ state: "dead", error: "The user has no account at its platform" });
+});

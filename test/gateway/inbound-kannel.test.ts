@@ -56,6 +56,26 @@ test("an SMS that Kannel brings is published like any other, whatever is said of
   expect(await publishedTo(world.asked)).toEqual([{ MSISDN: sender.msisdn, message: "t:through Kannel" }]);
 });
 
+test("Hole 12: what floods in through Kannel and clients at once is published once", async () => {
+  const { env, queued, announced } = withKannel();
+  const world = outside();
+  const sender = await aSender(env);
+  const texts = ["t:one", "t:two"].map((plain) => sender.write(plain));
+  const post = (text: string) =>
+    call("/sms/platform/android", { method: "POST", body: JSON.stringify({ text, MSISDN: sender.msisdn }) }, env);
+  const all = [...texts, ...texts, ...texts].map(async (text) => {
+    const sms = anSms(sender.msisdn.slice(1), text);
+    await Promise.all([receiveSms(env, sms), receiveSms(env, sms), post(text)]);
+  });
+  await Promise.all(all);
+  await Promise.all([hear(env, ...announced), hear(env, ...announced), sweepPublications(env)]);
+  const ids = queued.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(12);
+  await Promise.all([deliver(env, ids), deliver(env, ids.toReversed())]);
+  expect((await publishedTo(world.asked)).map(({ message }) => message).toSorted()).toEqual(["t:one", "t:two"]);
+  expect(await countRows(env)).toBe(2);
+});
+
 test("an SMS of the longest kind comes through Kannel whole", async () => {
   const { env, announced } = withKannel();
   const world = outside();

@@ -97,6 +97,21 @@ test.each([
   ]);
 });
 
+test("of many who send a dead SMS again at once one does, and it is published once", async () => {
+  const { env, queued } = aGateway();
+  const { cookie, id: admin } = await staff(env.OPERATOR!);
+  const { id } = await aDeadSms(env);
+  queued.length = 0;
+  const world = outside();
+  const paths = [1, 2, 3].map(() => `/gateway/messages/${id}/replay`);
+  const answers = await Promise.all(paths.map((path) => ops(path, { cookie, env, method: "POST" })));
+  expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409, 409]);
+  expect(queued).toEqual([{ id }]);
+  await Promise.all([id, id, id].map((each) => deliver(env, each)));
+  expect(world.asked).toHaveLength(1);
+  expect(await auditOf(env)).toMatchObject([{ actor_id: admin, target_id: id }]);
+});
+
 const auditOf = async (env: Env) =>
   (
     await env.DB.prepare("SELECT action, actor_id, target_id, before, after FROM audit_log WHERE operator = ?")
