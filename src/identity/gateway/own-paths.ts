@@ -23,7 +23,7 @@ const OWN = new Set([
 
 /** Whether paths that begin with this segment are the product's own, in whatever case. The root itself is too. */
 export const isOwn = (segment: string): boolean =>
-  segment === "" || OWN.has(segment.toLowerCase()) || /^(seeds|connect)/i.test(segment);
+  segment === "" || OWN.has(segment.toLowerCase()) || /^(seeds|seeders|connect)/i.test(segment);
 
 /** Surfaces that answer to a customer's or a client's own token, so that a route may lead there. */
 export const isLendable = (segment: string): boolean => ["shield", "provisioning"].includes(segment);
