@@ -262,6 +262,9 @@ test.each([
   ["GET", `/v2/sync/users/${"a".repeat(129)}`, 404],
   ["POST", "/v2/sync/users/someone", 405],
   ["GET", "/v2/sync/users/someone/sessions/000/handshake", 405],
+  ["GET", "/v2/sync/users/verification", 405],
+  ["GET", "/v2/sync/users", 405],
+  ["POST", "/v2/sync/users", 405],
 ])("%s %s is %i", async (method, path, status) => {
   expect((await call(path, { method })).status).toBe(status);
 });

@@ -78,8 +78,10 @@ export async function verifyInOneStep(env: Env, named: Named, sent: OneStepPassw
   const requestHash = hashOf(sent.password, digests, publicPem);
   const password = { ...sent, publicPem, digests, requestHash, address, needsHash: true };
   const { verified, sharedKey } = await verify(env, named, password).catch((error: unknown) => {
-    const isRefused = error instanceof AppError && error.code === "unauthenticated";
-    throw isRefused ? new AppError("forbidden", "", { cause: error }) : error;
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === "unauthenticated") throw new AppError("forbidden", "", { cause: error });
+    // Which host does not answer is not for strangers.
+    throw error.code === "unavailable" ? new AppError("unavailable", "", { cause: error }) : error;
   });
   const { saved, unsaved } = verified.platforms;
   return {

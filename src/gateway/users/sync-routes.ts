@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { AppEnv } from "#platform/http.ts";
 import { digestNamed } from "../crypto/oaep.ts";
-import { demandText, lenientObject, onTextError, text } from "../wire.ts";
+import { demandText, lenientObject, onlyMethods, onTextError, text } from "../wire.ts";
 import { forgetKey, keyOf } from "./verification.ts";
 
 /** /v2/sync/users/verification and DELETE /v2/sync/users: whether a key is still the one, and that it is to be forgotten. */
@@ -16,9 +16,11 @@ keyChecks.post("/v2/sync/users/verification", async (c) => {
   });
   return c.json({ shared_key: sharedKey });
 });
+keyChecks.all("/v2/sync/users/verification", onlyMethods("OPTIONS", "POST"));
 
 keyChecks.delete("/v2/sync/users", async (c) => {
   const { msisdn_hashed } = await lenientObject(c);
   await forgetKey(c.env, demandText(msisdn_hashed, "missing msisdn"));
   return text(c, "OK");
 });
+keyChecks.all("/v2/sync/users", onlyMethods("DELETE", "OPTIONS"));
