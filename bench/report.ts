@@ -54,14 +54,16 @@ export function report(
 }
 
 interface Sync {
+  /** Where the objects keep their databases. */
+  root: string;
   held: SyncFigures;
   handshakes: HandshakeFigures;
 }
 
 /** How many sync sessions there were at once, how punctual, and how many of them end with a key. */
-export const syncTables = ({ held, handshakes }: Sync): string =>
+export const syncTables = ({ root, held, handshakes }: Sync): string =>
   [
-    `## Sync sessions, one object and one hibernating socket each, ${RHYTHM.changes} codes of ${RHYTHM.sleepMs / 1000} s`,
+    `## Sync sessions, one object and one hibernating socket each, ${RHYTHM.changes} codes of ${RHYTHM.sleepMs / 1000} s, databases in ${root}`,
     table(
       ["", ""],
       [

@@ -42,6 +42,7 @@ async function sync() {
   const product = bundle(folder);
   const root = existsSync(MEMORY) ? MEMORY : tmpdir();
   return {
+    root,
     held: await withServer(product, holdSessions, root),
     handshakes: await withServer(product, shakeHands, root),
   };
