@@ -16,19 +16,14 @@ profiles.use("/v2/users/:id", demandOwnUsers, requireToken);
 
 /** What the apps can encrypt to us in one block. */
 const LONGEST_PASSWORD = 190;
-const SHORTEST_PASSWORD = 8;
 const PLATFORMS = 50;
 const TOKEN_CHARACTERS = 16 * 1024;
 
-/** A password as it may arrive: in bytes of UTF-8 as long as one block of RSA holds. */
+/** A password: in bytes of UTF-8 as long as one block of RSA holds. What is a good one the operator's own sign-up has decided. */
 export const Password = z
   .string()
   .min(1)
   .refine((text) => Buffer.byteLength(text) <= LONGEST_PASSWORD, `has more than ${LONGEST_PASSWORD} bytes`);
-const NewPassword = Password.refine(
-  (text) => [...text].length >= SHORTEST_PASSWORD,
-  `has fewer than ${SHORTEST_PASSWORD} characters`,
-);
 const Name = z.string().trim().max(200).nullish();
 const Word = z.string().max(1024);
 const NewGrant = z.object({
@@ -44,7 +39,7 @@ const NewGrants = z
 
 const NewUser = z.object({
   phone_number: z.string().max(64),
-  password: NewPassword,
+  password: Password,
   name: Name,
   platforms: NewGrants.nullish().transform((grants) => grants ?? []),
 });
@@ -83,7 +78,7 @@ profiles.get("/v2/users/:id", describe("Show a user of the gateway", User, { isG
 );
 
 const Change = z.object({
-  password: NewPassword.optional(),
+  password: Password.optional(),
   name: Name,
   platforms: NewGrants.optional(),
 });

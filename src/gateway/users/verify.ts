@@ -42,8 +42,13 @@ export async function verifyUser(
 
 async function takeTry(env: Env, userId: string, address: string, isOutside: boolean, now: Date): Promise<PasswordTry> {
   const { OPERATOR, LIMITS } = settings(env);
-  // A lock that only a new password lifts would be for good: an outside back end does not tell us of those.
-  const limits = isOutside ? { ...LIMITS, passwordFailuresInARow: Number.MAX_SAFE_INTEGER } : LIMITS;
+  const limits = {
+    ...LIMITS,
+    // A sync ends by itself after five wrong ones, and whoever begins another must still have some.
+    passwordFailures: 2 * LIMITS.passwordFailures,
+    // A lock that only a new password lifts would be for good: an outside back end does not tell us of those.
+    ...(isOutside && { passwordFailuresInARow: Number.MAX_SAFE_INTEGER }),
+  };
   try {
     return await takePasswordTry(env, OPERATOR, triesOf(userId), { address, limits }, now);
   } catch (cause) {
