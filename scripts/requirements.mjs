@@ -13,7 +13,8 @@ const promised = [
 ];
 
 // A test's name is a text that stands alone in its brackets, or first: `test("TOK-9 …", …)`, `test.each(table)("TOK-1 …", …)`.
-const NAME = /\(\s*(["'`])((?:[A-Z]{3}-\d+[,;:]?\s|[A-Z]{2}-\d+[,;:]?\s|(?:Defect|Hole)s? \d+[,:]\s)(?:(?!\1)[^\\]|\\.)*)\1/g;
+const NAME =
+  /\(\s*(["'`])((?:[A-Z]{3}-\d+[,;:]?\s|[A-Z]{2}-\d+[,;:]?\s|(?:Defect|Hole)s? \d+[,:]\s)(?:(?!\1)[^\\]|\\.)*)\1/g;
 const tests = globSync("test/**/*.test.ts").flatMap((file) =>
   [...readFileSync(file, "utf8").matchAll(NAME)].map(([, , name]) => ({ file, name, ids: idsIn(name) })),
 );
