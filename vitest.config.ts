@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { memoryFolder } from "./bench/memory-folder.ts";
+
+process.env.TMPDIR = memoryFolder(); // where the runtime of the tests keeps its databases
 
 const gateway = JSON.parse(readFileSync("test/gateway/vectors.json", "utf8"));
 const key = Buffer.alloc(32, 7).toString("base64");

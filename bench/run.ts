@@ -1,10 +1,11 @@
 // `npm run bench`: how fast the worker is beside an empty one, how often each call leaves the isolate, and how the database
 // finds what it is asked for, and how many sync sessions it holds. `npm run bench -- plans` and `-- sync` do one of the last two alone.
-import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKannel } from "./kannel.ts";
 import { measure } from "./measure.ts";
+import { memoryFolder } from "./memory-folder.ts";
 import { explainReads } from "./plans.ts";
 import { planTable, report, syncTables } from "./report.ts";
 import { countRoundTrips } from "./round-trips.ts";
@@ -35,25 +36,14 @@ async function explain() {
   return withServer(counting, (server) => explainReads(server, kannel));
 }
 
-/** Where Linux keeps files in memory. An object's database is flushed up to six times a frame, and a disk would be what is measured. */
-const MEMORY = "/dev/shm";
-/** What it takes; a container may have less. */
-const MEMORY_BYTES = 2 ** 30;
-
 async function sync() {
   const product = bundle(folder);
-  const root = hasRoom(MEMORY) ? MEMORY : tmpdir();
+  const root = memoryFolder();
   return {
     root,
     held: await withServer(product, holdSessions, root),
     handshakes: await withServer(product, shakeHands, root),
   };
-}
-
-function hasRoom(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize >= MEMORY_BYTES;
 }
 
 async function everything(): Promise<string> {
