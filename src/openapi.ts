@@ -13,7 +13,10 @@ export const describeApp = (app: Hono<AppEnv>) =>
       },
       tags: [
         { name: "smartyard", description: "Always POST, always JSON, always `{ code, name, message, data }`." },
-        { name: "gateway", description: "Phones that relay SMS. The old texts of sync, seeds and SMS: docs/sms-gateway.md." },
+        {
+          name: "gateway",
+          description: "Phones that relay SMS. The old texts of sync, seeds and SMS: docs/sms-gateway.md.",
+        },
         { name: "inventory", description: "Always POST; JSON or an empty text. For billing and CRM." },
       ],
       components: {
